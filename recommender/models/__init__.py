@@ -1,0 +1,16 @@
+"""The recommendation loop's tables."""
+
+from recommender.models.embeddings import ContentEmbedding, ItemEmbedding, Recommendation, UserEmbedding
+from recommender.models.events import Impression, Interaction
+from recommender.models.versions import ModelVersion, TrainingRun
+
+__all__ = [
+    "ContentEmbedding",
+    "Impression",
+    "Interaction",
+    "ItemEmbedding",
+    "ModelVersion",
+    "Recommendation",
+    "TrainingRun",
+    "UserEmbedding",
+]
