@@ -1,7 +1,7 @@
 """The recommendation loop's tables."""
 
 from recommender.models.embeddings import ContentEmbedding, ItemEmbedding, Recommendation, UserEmbedding
-from recommender.models.events import Impression, Interaction
+from recommender.models.events import Impression, Interaction, Placement
 from recommender.models.versions import ModelVersion, TrainingRun
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Interaction",
     "ItemEmbedding",
     "ModelVersion",
+    "Placement",
     "Recommendation",
     "TrainingRun",
     "UserEmbedding",

@@ -13,7 +13,7 @@ class ItemEmbedding(models.Model):
     """A product's item-tower vector under one version; no fixed width, since versions differ."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="item_embeddings")
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="item_embeddings")
     vector = VectorField()
 
     class Meta:

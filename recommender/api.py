@@ -1,0 +1,67 @@
+"""The recommendation loop as JSON."""
+
+from django.http import Http404
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from recommender.models import Placement
+from recommender.recommendations import MAX_K, RecommendedList, recommend
+from shop.models import Product
+
+
+class RecommendationQuery(serializers.Serializer):
+    """What a caller may ask."""
+
+    placement = serializers.ChoiceField(choices=Placement.choices, default=Placement.HOME_FOR_YOU.value)
+    k = serializers.IntegerField(min_value=1, max_value=MAX_K, default=12)
+    anchor = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+
+    def validate(self, attrs: dict) -> dict:
+        if attrs["placement"] == Placement.PRODUCT_SIMILAR and "anchor" not in attrs:
+            raise serializers.ValidationError({"anchor": "This placement needs the id of a product as its anchor."})
+        return attrs
+
+
+class RecommendationsView(APIView):
+    """GET a list for the caller: the visitor of the cookie, or of the session once logged in."""
+
+    def get(self, request: Request) -> Response:
+        query = RecommendationQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        asked = query.validated_data
+        anchor = _anchor(asked.get("anchor"))
+        recommended = recommend(
+            asked["placement"], visitor=request._request.visitor, anchor=anchor, k=asked["k"]
+        )
+        return Response(_as_json(recommended))
+
+
+def _anchor(product_id: int | None) -> Product | None:
+    if product_id is None:
+        return None
+    product = Product.objects.listed().filter(pk=product_id).first()
+    if product is None:
+        raise Http404(f"There is no product {product_id}.")
+    return product
+
+
+def _as_json(recommended: RecommendedList) -> dict:
+    return {
+        "impression_id": str(recommended.impression_id),
+        "placement": recommended.placement,
+        "source": recommended.source,
+        "version": recommended.version_id,
+        "products": [
+            {
+                "id": product.pk,
+                "sku": product.sku,
+                "name": product.name,
+                "brand": product.brand,
+                "price": str(product.price),
+                "url": product.get_absolute_url(),
+            }
+            for product in recommended.products
+        ],
+    }

@@ -1,0 +1,48 @@
+"""Which products a visitor may be shown: availability, eligibility and history."""
+
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from recommender.models import Interaction
+from shop.models import CartItem, Product
+from shop.visitors import Visitor
+
+SEEN_WINDOW = timedelta(days=30)  # a product looked at this recently is no discovery
+
+
+def owned_by(visitor: Visitor) -> Q:
+    """Return the condition that picks the visitor's own interactions, as a guest and as a user."""
+    if visitor.user_id is None:
+        return Q(visitor_id=visitor.id)
+    return Q(user_id=visitor.user_id)
+
+
+def showable(visitor: Visitor) -> QuerySet[Product]:
+    """Return the products that can be bought now and that the visitor may and might buy.
+
+    Leaves out what is sold out, inactive or unreleased, what the visitor's age or region forbids, what they
+    bought and would not buy again, what they disliked, and what is in their cart. Costs no query by itself.
+    """
+    mine = Interaction.objects.filter(owned_by(visitor))
+    bought = mine.filter(kind=Interaction.Kind.PURCHASE, product__repeatable=False)
+    disliked = mine.filter(Q(kind=Interaction.Kind.DISLIKE) | Q(kind=Interaction.Kind.RATING, value__lt=3))
+    return (
+        Product.objects.available()
+        .eligible(region=visitor.region, age=visitor.age)
+        .exclude(pk__in=bought.values("product_id"))
+        .exclude(pk__in=disliked.values("product_id"))
+        .exclude(pk__in=_in_cart(visitor).values("product_id"))
+    )
+
+
+def seen_recently(visitor: Visitor) -> QuerySet[Interaction]:
+    """Return the visitor's interactions of the last 30 days; their products are no discovery."""
+    return Interaction.objects.filter(owned_by(visitor), occurred_at__gte=timezone.now() - SEEN_WINDOW)
+
+
+def _in_cart(visitor: Visitor) -> QuerySet[CartItem]:
+    if visitor.user_id is None:
+        return CartItem.objects.filter(cart__visitor_id=visitor.id)
+    return CartItem.objects.filter(cart__user_id=visitor.user_id)

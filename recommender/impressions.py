@@ -1,0 +1,29 @@
+"""The only writer of impressions: what was shown, where, to whom, by which version."""
+
+import uuid
+from collections.abc import Sequence
+
+from recommender.models import Impression
+from shop.visitors import Visitor
+
+
+def record_served(
+    placement: str,
+    *,
+    visitor: Visitor,
+    product_ids: Sequence[int],
+    source: str,
+    version_id: int | None,
+    anchor_id: int | None = None,
+) -> uuid.UUID:
+    """Return the id of a new impression; a click or a cart event carries it back. One insert."""
+    impression = Impression.objects.create(
+        placement=placement,
+        visitor_id=visitor.id,
+        user_id=visitor.user_id,
+        anchor_id=anchor_id,
+        version_id=version_id,
+        source=source,
+        product_ids=list(product_ids),
+    )
+    return impression.pk
