@@ -1,0 +1,178 @@
+"""Text and picture encoders: any open_clip model, or the compact one that is bundled."""
+
+# Shape legend: B = batch, D = embedding dimension.
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    import torch
+
+BUNDLED = Path(__file__).parent / "bundled"
+CONFIG_FILE = "open_clip_config.json"
+WEIGHTS_FILE = "open_clip_model.safetensors"
+VOCABULARY_FILE = "bpe_merges.txt.gz"
+CURE = (
+    "Set CLIP_PRETRAINED to a weights file that is on this machine, give the machine access to the hub,"
+    " or leave CLIP_MODEL empty to use the bundled compact model."
+)
+
+
+class EncoderUnavailable(RuntimeError):
+    """The model or its weights cannot be had; the message names the cure."""
+
+
+def encoder_name(*, model: str = "", pretrained: str = "") -> str:
+    """Return the name that vectors are stored under: it changes whenever the weights do.
+
+    Reads the weights file once per change of it, and loads no model, so that a page or a task may
+    ask which vectors are current at no cost. Weights that a hub tag names are taken not to change.
+    """
+    if not model:
+        return f"compact:{_digest(BUNDLED / WEIGHTS_FILE)}"
+    if pretrained and Path(pretrained).is_file():
+        return f"{model[:90]}:{_digest(Path(pretrained))}"
+    return f"{model[:60]}:{pretrained[:50]}"
+
+
+def _digest(path: Path) -> str:
+    if not path.is_file():
+        raise EncoderUnavailable(f"{path} is missing. Run: manage.py train_clip, or set CLIP_MODEL.")
+    stat = path.stat()
+    return _digest_of(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=8)
+def _digest_of(path: Path, mtime_ns: int, size: int) -> str:
+    """Return 12 hex digits of the file's SHA-256; the time and size only invalidate the cache."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+
+
+class Encoder:
+    """Turns texts and pictures into L2-normal vectors of one space; safe to share among threads."""
+
+    def __init__(
+        self,
+        model: "torch.nn.Module",
+        *,
+        tokenizer: Callable[[list[str]], "torch.Tensor"],
+        preprocess: Callable[[Image.Image], "torch.Tensor"],
+        name: str,
+        threads: int = 2,
+        batch_size: int = 128,
+    ) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.preprocess = preprocess
+        self.name = name
+        self.threads = threads
+        self.batch_size = batch_size
+        self.dimension = self.encode_texts([""]).shape[1]
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Return (B, D) float32 L2-normal vectors; longer texts are cut at the model's context."""
+        model: Any = self.model
+        return self._encode(
+            texts, lambda batch: model.encode_text(self.tokenizer(list(batch)).to(self._device), normalize=True)
+        )
+
+    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """Return (B, D) float32 L2-normal vectors of the pictures, of any size and mode."""
+        import torch  # takes seconds: kept off the import of pages; loaded already with the model
+
+        model: Any = self.model
+
+        def encode(batch: Sequence[Image.Image]) -> "torch.Tensor":
+            pixels = torch.stack([self.preprocess(image.convert("RGB")) for image in batch])
+            return model.encode_image(pixels.to(self._device), normalize=True)
+
+        return self._encode(images, encode)
+
+    @property
+    def _device(self) -> "torch.device":
+        return next(self.model.parameters()).device
+
+    def _encode(self, inputs: Sequence[Any], encode: Callable[[Sequence[Any]], "torch.Tensor"]) -> np.ndarray:
+        import torch  # takes seconds: kept off the import of pages; loaded already with the model
+
+        vectors: list[np.ndarray] = []
+        with _bounded_threads(self.threads), torch.inference_mode():
+            for start in range(0, len(inputs), self.batch_size):
+                vectors.append(encode(inputs[start : start + self.batch_size]).float().cpu().numpy())
+        return np.concatenate(vectors) if vectors else np.zeros((0, self.dimension), np.float32)
+
+
+@contextmanager
+def _bounded_threads(threads: int) -> Iterator[None]:
+    """Keep torch to so many cores, so that a query leaves some to the other pages."""
+    import torch  # takes seconds: kept off the import of pages; loaded already with the model
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(threads, before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def load_encoder(*, model: str = "", pretrained: str = "", threads: int = 2, device: str = "cpu") -> Encoder:
+    """Return the encoder of an open_clip architecture and its weights, or the bundled one for no model.
+
+    `pretrained` is one of open_clip's tags (fetched from the hub, once) or a weights file. Seconds
+    of work and up to gigabytes of memory. Raises EncoderUnavailable.
+    """
+    if not model:
+        return load_folder(BUNDLED, name=encoder_name(), threads=threads, device=device)
+    if not pretrained:
+        raise EncoderUnavailable(f"CLIP_MODEL={model} needs its weights. {CURE}")
+    import open_clip  # takes ten seconds: only a process that encodes pays for it
+
+    try:
+        network, _, preprocess = open_clip.create_model_and_transforms(
+            model, pretrained=pretrained, device=device, weights_only=True
+        )
+        tokenizer = open_clip.get_tokenizer(model)
+    except Exception as error:  # the hub's libraries raise a dozen unrelated types; the answer is one
+        raise EncoderUnavailable(f"{model} with weights {pretrained!r} cannot be had: {error}. {CURE}") from error
+    name = encoder_name(model=model, pretrained=pretrained)
+    return Encoder(network, tokenizer=tokenizer, preprocess=preprocess, name=name, threads=threads)
+
+
+def load_folder(folder: Path, *, name: str, threads: int = 2, device: str = "cpu") -> Encoder:
+    """Return the encoder that a folder holds: configuration, vocabulary and safetensors weights."""
+    from safetensors.torch import load_file  # imports torch: only a process that encodes pays for it
+
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise EncoderUnavailable(f"{folder / WEIGHTS_FILE} is missing. Run: manage.py train_clip --out {folder}")
+    network, tokenizer, preprocess = build(folder)
+    network.load_state_dict(load_file(folder / WEIGHTS_FILE))
+    return Encoder(network.to(device), tokenizer=tokenizer, preprocess=preprocess, name=name, threads=threads)
+
+
+def build(folder: Path) -> tuple["torch.nn.Module", Any, Any]:
+    """Return the untrained network, the tokenizer and the picture transform of a folder's configuration."""
+    import open_clip  # takes ten seconds: only a process that encodes pays for it
+
+    config = json.loads((folder / CONFIG_FILE).read_text())
+    model_config, preprocess_config = config["model_cfg"], config["preprocess_cfg"]
+    tokenizer = open_clip.SimpleTokenizer(
+        bpe_path=str(folder / VOCABULARY_FILE), context_length=model_config["text_cfg"]["context_length"]
+    )
+    if tokenizer.vocab_size != model_config["text_cfg"]["vocab_size"]:
+        raise ValueError(
+            f"{folder / VOCABULARY_FILE} holds {tokenizer.vocab_size} tokens,"
+            f" {CONFIG_FILE} says {model_config['text_cfg']['vocab_size']}: take both from one commit."
+        )
+    network = open_clip.model.CLIP(**model_config)
+    preprocess = open_clip.transform.image_transform_v2(
+        open_clip.transform.PreprocessCfg(size=network.visual.image_size, **preprocess_config), is_train=False
+    )
+    return network, tokenizer, preprocess

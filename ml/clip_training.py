@@ -1,0 +1,261 @@
+"""Contrastive training of an open_clip model on a shop's own pictures and texts."""
+
+# Shape legend: N = products, B = batch, D = embedding dimension, H = W = picture side, C = channels.
+import io
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional
+
+from ml.clip import CONFIG_FILE, VOCABULARY_FILE, WEIGHTS_FILE
+
+MAX_LOGIT_SCALE = math.log(100)  # CLIP (Radford et al., 2021), section 2.5
+Progress = Callable[[int, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipTrainConfig:
+    """How to train; `picture_weight` scales the loss that ties two views of one picture."""
+
+    steps: int = 2000
+    batch_size: int = 128
+    lr: float = 1e-3
+    warmup_steps: int = 100
+    weight_decay: float = 0.05
+    picture_weight: float = 0.3
+    checkpoint_every: int = 100
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 2:
+            raise ValueError("Training needs steps >= 1 and batch_size >= 2: negatives come from the batch.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Products as training sees them: a picture and the ways to say it, the fullest first."""
+
+    pictures_NHWC: np.ndarray  # uint8
+    phrases: Sequence[Sequence[str]]
+
+    def __post_init__(self) -> None:
+        if len(self.pictures_NHWC) != len(self.phrases):
+            raise ValueError(f"{len(self.pictures_NHWC)} pictures but {len(self.phrases)} texts: give one of each.")
+        if len(self.phrases) < 2:
+            raise ValueError("Training needs at least 2 products with pictures.")
+
+    def __len__(self) -> int:
+        return len(self.phrases)
+
+    def split(self, *, held_out: int) -> tuple["Examples", "Examples"]:
+        """Return (train, held out): the last `held_out` products are never trained on."""
+        cut = len(self) - held_out
+        return (
+            Examples(pictures_NHWC=self.pictures_NHWC[:cut], phrases=self.phrases[:cut]),
+            Examples(pictures_NHWC=self.pictures_NHWC[cut:], phrases=self.phrases[cut:]),
+        )
+
+
+def train(
+    network: nn.Module,
+    *,
+    tokenizer: Callable[[list[str]], torch.Tensor],
+    examples: Examples,
+    config: ClipTrainConfig,
+    checkpoint: Path | None = None,
+    on_progress: Progress | None = None,
+) -> list[float]:
+    """Train in place and return the loss of each step taken; with a checkpoint file, resume from it.
+
+    Every step draws from its own seed, so that a resumed run takes the very steps of an unbroken one.
+    """
+    network.to(config.device).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    first = load_checkpoint(network, optimizer, path=checkpoint) if checkpoint and checkpoint.is_file() else 0
+    losses: list[float] = []
+    for step in range(first, config.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, config=config)
+        loss = _step(network, optimizer, tokenizer=tokenizer, examples=examples, config=config, step=step)
+        losses.append(loss)
+        if on_progress:
+            on_progress(step + 1, loss)
+        if checkpoint and ((step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps):
+            save_checkpoint(network, optimizer, path=checkpoint, step=step + 1)
+    network.eval()
+    return losses
+
+
+def learning_rate(step: int, *, config: ClipTrainConfig) -> float:
+    """Return the rate of a step: a linear warm-up, then half a cosine down to 1 % of the peak."""
+    if step < config.warmup_steps:
+        return config.lr * (step + 1) / config.warmup_steps
+    share = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return config.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def _step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    tokenizer: Callable[[list[str]], torch.Tensor],
+    examples: Examples,
+    config: ClipTrainConfig,
+    step: int,
+) -> float:
+    rng = np.random.default_rng((config.seed, step))
+    model: Any = network
+    rows = rng.choice(len(examples), size=min(config.batch_size, len(examples)), replace=False)
+    texts = [examples.phrases[row][rng.integers(len(examples.phrases[row]))] for row in rows]
+    others_BB = torch.from_numpy(also_true(texts, phrases=[examples.phrases[row] for row in rows]))
+    pictures_BHWC = examples.pictures_NHWC[rows]
+    views = [augment(pictures_BHWC, rng=rng, side=model.visual.image_size) for _ in range(2)]
+    pixels = normalize(torch.cat(views)).to(config.device, memory_format=torch.channels_last)
+    image_BD, twin_BD = model.encode_image(pixels, normalize=True).chunk(2)
+    text_BD = model.encode_text(tokenizer(texts).to(config.device), normalize=True)
+    scale = model.logit_scale.exp()
+    loss = contrastive_loss(scale * text_BD @ image_BD.T, others_BB=others_BB.to(config.device))
+    loss = loss + config.picture_weight * contrastive_loss(scale * image_BD @ twin_BD.T)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimizer.step()
+    with torch.no_grad():
+        model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+    return float(loss.detach())
+
+
+def also_true(texts: Sequence[str], *, phrases: Sequence[Sequence[str]]) -> np.ndarray:
+    """Return (B, B) bool: text i also describes picture j, another product's; not a negative then."""
+    known = [set(said) for said in phrases]
+    hits_BB = np.array([[text in said for said in known] for text in texts], dtype=bool)
+    np.fill_diagonal(hits_BB, False)
+    return hits_BB
+
+
+def contrastive_loss(scores_BB: torch.Tensor, *, others_BB: torch.Tensor | None = None) -> torch.Tensor:
+    """Return the symmetric InfoNCE loss of scores whose diagonal holds the pairs, accidental hits masked.
+
+    CLIP's loss (Radford et al., 2021); with chance scores it is ln B.
+    """
+    if others_BB is not None:
+        scores_BB = scores_BB.masked_fill(others_BB, -torch.inf)
+    target_B = torch.arange(len(scores_BB), device=scores_BB.device)
+    return (functional.cross_entropy(scores_BB, target_B) + functional.cross_entropy(scores_BB.T, target_B)) / 2
+
+
+def augment(pictures_BHWC: np.ndarray, *, rng: np.random.Generator, side: int) -> torch.Tensor:
+    """Return (B, C, side, side) pixels in 0..1 of one random view of each: JPEG, turn, crop, light."""
+    worn = [_jpeg(picture, quality=int(rng.integers(20, 80))) if rng.random() < 0.25 else picture
+            for picture in pictures_BHWC]  # fmt: skip
+    pixels = torch.from_numpy(np.stack(worn)).permute(0, 3, 1, 2).float() / 255
+    num = len(worn)
+    angle = np.deg2rad(rng.uniform(-14, 14, num))
+    zoom = rng.uniform(0.75, 1.05, num)
+    shift = rng.uniform(-1, 1, (num, 2)) * np.maximum(0.05, 1 - zoom)[:, None]
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    affine = np.stack([np.stack([cos, -sin, shift[:, 0]], 1), np.stack([sin, cos, shift[:, 1]], 1)], 1)
+    grid = functional.affine_grid(torch.from_numpy(affine).float(), [num, 3, side, side], align_corners=False)
+    padding = "border" if rng.random() < 0.7 else "zeros"
+    pixels = functional.grid_sample(pixels, grid, padding_mode=padding, align_corners=False)
+    contrast = torch.from_numpy(rng.uniform(0.8, 1.2, (num, 1, 1, 1))).float()
+    brightness = torch.from_numpy(rng.uniform(0.5, 1.15, (num, 1, 1, 1))).float()
+    return (((pixels - 0.5) * contrast + 0.5) * brightness).clamp(0, 1)
+
+
+def _jpeg(picture_HWC: np.ndarray, *, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(picture_HWC).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def normalize(pixels: torch.Tensor) -> torch.Tensor:
+    """Return pixels in -1..1, as the compact model's configuration says (mean and deviation 0.5)."""
+    return (pixels - 0.5) / 0.5
+
+
+def evaluate(
+    network: nn.Module,
+    *,
+    tokenizer: Callable[[list[str]], torch.Tensor],
+    examples: Examples,
+    ks: Sequence[int] = (1, 5, 10),
+    seed: int = 0,
+) -> dict[str, float]:
+    """Return recall@k of text to image, image to text, and a worn view to its own picture."""
+    model: Any = network.eval()
+    device = next(network.parameters()).device
+    side = model.visual.image_size
+    pictures = torch.from_numpy(examples.pictures_NHWC).permute(0, 3, 1, 2).float() / 255
+    clean = functional.interpolate(pictures, size=side, mode="bicubic", antialias=True).clamp(0, 1)
+    worn = augment(examples.pictures_NHWC, rng=np.random.default_rng(seed), side=side)
+    with torch.inference_mode():
+        text_ND = model.encode_text(tokenizer([said[0] for said in examples.phrases]).to(device), normalize=True)
+        image_ND = model.encode_image(normalize(clean).to(device), normalize=True)
+        worn_ND = model.encode_image(normalize(worn).to(device), normalize=True)
+    tasks = {"text_to_image": text_ND @ image_ND.T, "image_to_text": image_ND @ text_ND.T,
+             "worn_to_image": worn_ND @ image_ND.T}  # fmt: skip
+    return {f"{task}_recall@{k}": recall_at(scores, k=k) for task, scores in tasks.items() for k in ks}
+
+
+def recall_at(scores_NN: torch.Tensor, *, k: int) -> float:
+    """Return the share of rows whose diagonal entry is among the row's k best; ties count as found."""
+    better_N = (scores_NN > scores_NN.diagonal()[:, None]).sum(dim=1)
+    return float((better_N < k).float().mean())
+
+
+def save_checkpoint(network: nn.Module, optimizer: torch.optim.AdamW, *, path: Path, step: int) -> None:
+    """Write weights, optimizer moments and the step to one safetensors file, all or nothing."""
+    tensors = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
+    for name, parameter in network.named_parameters():
+        for moment in ("exp_avg", "exp_avg_sq"):
+            if parameter in optimizer.state:
+                tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, {"step": str(step)})
+    os.replace(partial, path)
+
+
+def load_checkpoint(network: nn.Module, optimizer: torch.optim.AdamW, *, path: Path) -> int:
+    """Restore what save_checkpoint wrote and return the number of steps taken."""
+    with safe_open(path, framework="pt") as file:
+        step = int(file.metadata()["step"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    network.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+    for name, parameter in network.named_parameters():
+        optimizer.state[parameter] = {
+            "step": torch.tensor(float(step)),
+            "exp_avg": tensors[f"exp_avg.{name}"].to(parameter.device),
+            "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(parameter.device),
+        }
+    return step
+
+
+def save_folder(network: nn.Module, *, source: Path, out: Path, metrics: dict[str, float]) -> None:
+    """Write an encoder folder: half-precision weights beside the configuration and vocabulary of `source`."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in (CONFIG_FILE, VOCABULARY_FILE):
+        if source.resolve() != out.resolve():
+            shutil.copyfile(source / name, out / name)
+    weights = {
+        name: (tensor.half() if tensor.ndim > 1 else tensor).contiguous().cpu()  # statistics stay exact
+        for name, tensor in network.state_dict().items()
+    }
+    partial = out / f"{WEIGHTS_FILE}.partial"
+    save_file(weights, partial)
+    os.replace(partial, out / WEIGHTS_FILE)
+    (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
