@@ -20,7 +20,9 @@ class RecommendationQuery(serializers.Serializer):
 
     def validate(self, attrs: dict) -> dict:
         if attrs["placement"] == Placement.PRODUCT_SIMILAR and "anchor" not in attrs:
-            raise serializers.ValidationError({"anchor": "This placement needs the id of a product as its anchor."})
+            raise serializers.ValidationError(
+                {"anchor": "This placement needs the id of a product as its anchor."}
+            )
         return attrs
 
 
@@ -32,9 +34,7 @@ class RecommendationsView(APIView):
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         anchor = _anchor(asked.get("anchor"))
-        recommended = recommend(
-            asked["placement"], visitor=request._request.visitor, anchor=anchor, k=asked["k"]
-        )
+        recommended = recommend(asked["placement"], visitor=request.visitor, anchor=anchor, k=asked["k"])
         return Response(_as_json(recommended))
 
 

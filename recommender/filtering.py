@@ -13,9 +13,9 @@ SEEN_WINDOW = timedelta(days=30)  # a product looked at this recently is no disc
 
 
 def owned_by(visitor: Visitor) -> Q:
-    """Return the condition that picks the visitor's own interactions, as a guest and as a user."""
+    """Return the condition that picks the account's interactions, or this browser's as a guest."""
     if visitor.user_id is None:
-        return Q(visitor_id=visitor.id)
+        return Q(visitor_id=visitor.id, user__isnull=True)
     return Q(user_id=visitor.user_id)
 
 

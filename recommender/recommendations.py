@@ -63,7 +63,9 @@ def recommend(
 
 def _check(placement: str, *, anchor: Product | None, k: int) -> None:
     if placement not in Placement.values:
-        raise ValueError(f"There is no placement {placement!r}; the placements are {', '.join(Placement.values)}.")
+        raise ValueError(
+            f"There is no placement {placement!r}; the placements are {', '.join(Placement.values)}."
+        )
     if placement == Placement.PRODUCT_SIMILAR and anchor is None:
         raise ValueError(f"The placement {placement!r} needs an anchor: the product that the list is about.")
     if not 1 <= k <= MAX_K:
@@ -148,5 +150,9 @@ def _served(
         anchor_id=anchor.pk if anchor else None,
     )
     return RecommendedList(
-        impression_id=impression_id, placement=placement, products=chosen, source=source, version_id=version_id
+        impression_id=impression_id,
+        placement=placement,
+        products=chosen,
+        source=source,
+        version_id=version_id,
     )
