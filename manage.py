@@ -4,12 +4,20 @@
 import os
 import sys
 
+import redis
 from django.core.management import execute_from_command_line
+
+from shop import embedded
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except embedded.ServiceError as error:
+        raise SystemExit(str(error)) from None
+    except redis.ConnectionError as error:
+        raise SystemExit(embedded.redis_advice(error)) from None
 
 
 if __name__ == "__main__":

@@ -1,24 +1,171 @@
 """Every setting that the environment may change, with its type, default and meaning."""
 
+import sys
 from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class Env(BaseSettings):
     """Values from the process environment, else from `.env`, else the default."""
 
-    model_config = SettingsConfigDict(env_file=BASE_DIR / ".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=BASE_DIR / ".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
-    DEBUG: bool = Field(True, description="Show tracebacks in the browser; set to false in production.")
-    DATA_DIR: Path = Field(BASE_DIR / ".data", description="Where the embedded services, media and models live.")
-    DATABASE_URL: str = Field("", description="postgresql://user:password@host:5432/name; empty starts PostgreSQL.")
-    REDIS_URL: str = Field("", description="redis://host:6379/0; empty starts a redis-server beside the shop.")
-    CLIP_MODEL: str = Field("", description="An open_clip architecture; empty uses the bundled compact model.")
+    DEBUG: bool = Field(default=True, description="Show tracebacks in the browser; false in production.")
+    SECRET_KEY: str = Field(
+        "",
+        description="Signs cookies; required when DEBUG is false, else made once and kept in DATA_DIR.",
+    )
+    ALLOWED_HOSTS: Names = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        description="Host names that the shop answers to, separated by commas.",
+    )
+    CSRF_TRUSTED_ORIGINS: Names = Field(
+        (), description="Origins such as https://shop.example.com that may post forms, behind a proxy."
+    )
+    SECURE_COOKIES: bool | None = Field(
+        None,
+        description="Demand HTTPS: cookies, redirect, HSTS; empty means when DEBUG is false.",
+    )
+    HOST: str = Field("127.0.0.1", description="Address that `manage.py serve` listens on; 0.0.0.0 for all.")
+    PORT: int = Field(8000, ge=1, le=65535, description="Port that `manage.py serve` listens on.")
+    WEB_WORKERS: int = Field(
+        1, ge=1, le=64, description="Web processes; each runs WEB_THREADS requests at a time."
+    )
+    WEB_THREADS: int = Field(8, ge=1, le=256, description="Requests that one web process handles at a time.")
+    WORKER_PROCESSES: int = Field(
+        2, ge=1, le=64, description="Celery processes; training occupies one of them."
+    )
+    TORCH_THREADS: int = Field(
+        0, ge=0, le=1024, description="CPU threads of the worker's PyTorch; 0 is one per core."
+    )
+    LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is logged."
+    )
+    DATA_DIR: Path = Field(
+        BASE_DIR / ".data", description="Where the embedded services, media and models live."
+    )
+    DATABASE_URL: str = Field(
+        "", description="postgresql://user:password@host:5432/name; empty starts PostgreSQL."
+    )
+    DATABASE_POOL_SIZE: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Most database connections of a process; 0 opens one per thread, without a pool.",
+    )
+    REDIS_URL: str = Field(
+        "", description="redis://host:6379/0; empty starts a redis-server beside the shop."
+    )
+    SHOP_NAME: str = Field("Tandem", min_length=1, max_length=60, description="The name over every page.")
+    CURRENCY: str = Field(
+        "USD", pattern="^[A-Z]{3}$", description="ISO 4217 code of every price, such as EUR."
+    )
+    DEFAULT_REGION: str = Field(
+        "",
+        pattern="^([A-Z]{2})?$",
+        description="ISO 3166 country of a visitor who has not told theirs, such as DE.",
+    )
+    CLIP_MODEL: str = Field(
+        "", description="An open_clip architecture; empty uses the bundled compact model."
+    )
     CLIP_PRETRAINED: str = Field("", description="An open_clip weights tag or a file, for CLIP_MODEL.")
 
+    @field_validator("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", mode="before")
+    @classmethod
+    def split_at_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
 
-env = Env()
+    @field_validator("CSRF_TRUSTED_ORIGINS")
+    @classmethod
+    def need_a_scheme(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if urlsplit(origin).scheme not in ("http", "https"):
+                raise ValueError(f"{origin!r} is not an origin such as https://shop.example.com")
+        return value
+
+    @field_validator("DATA_DIR")
+    @classmethod
+    def make_absolute(cls, value: Path) -> Path:
+        return BASE_DIR / value.expanduser()
+
+    @field_validator("DATABASE_URL")
+    @classmethod
+    def check_database_url(cls, value: str) -> str:
+        if value:
+            _check_url(
+                value, schemes=("postgresql", "postgres"), example="postgresql://user:password@host:5432/name"
+            )
+            if not urlsplit(value).path.strip("/"):
+                raise ValueError("it names no database; end it with one, as in postgresql://host:5432/shop")
+        return value
+
+    @field_validator("REDIS_URL")
+    @classmethod
+    def check_redis_url(cls, value: str) -> str:
+        if value:
+            _check_url(value, schemes=("redis", "rediss", "unix"), example="redis://host:6379/0")
+        return value
+
+
+def _check_url(value: str, *, schemes: tuple[str, ...], example: str) -> None:
+    """Raise ValueError unless value is a URL of one of the schemes; the password is never repeated."""
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in schemes and bool(parts.netloc or parts.path.startswith("/"))
+        _ = parts.port
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(f"it is not a URL such as {example}")
+
+
+def describe(error: ValidationError) -> str:
+    """Return one line that names each bad variable, what is wrong with it, and the cure."""
+    lines = []
+    for problem in error.errors():
+        name = str(problem["loc"][0])
+        reason = problem["msg"].removeprefix("Value error, ")
+        meaning = Env.model_fields[name].description
+        lines.append(f"{name}: {reason}. Correct it in the environment or in .env ({meaning})")
+    return "; ".join(lines)
+
+
+def read() -> Env:
+    """Return the settings of this process; a bad value ends it with one line instead of a traceback."""
+    try:
+        return Env()
+    except ValidationError as error:
+        raise SystemExit(describe(error)) from None
+
+
+def example() -> str:
+    """Return the text of `.env.example`: every setting, commented out, with its meaning and default."""
+    blocks = ["# Every setting, with its default. Copy to .env and uncomment what you change.\n"]
+    for name, field in Env.model_fields.items():
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        elif isinstance(default, bool):
+            default = str(default).lower()
+        elif isinstance(default, Path):
+            default = default.relative_to(BASE_DIR)
+        blocks.append(f"# {field.description}\n#{name}={'' if default is None else default}\n")
+    return "\n".join(blocks)
+
+
+env = read()
+
+if __name__ == "__main__":
+    sys.stdout.write(example())
