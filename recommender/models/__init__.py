@@ -2,6 +2,7 @@
 
 from recommender.models.embeddings import ContentEmbedding, ItemEmbedding, Recommendation, UserEmbedding
 from recommender.models.events import Impression, Interaction, Placement
+from recommender.models.search import SearchDocument
 from recommender.models.versions import ModelVersion, TrainingRun
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ModelVersion",
     "Placement",
     "Recommendation",
+    "SearchDocument",
     "TrainingRun",
     "UserEmbedding",
 ]
