@@ -9,7 +9,7 @@ from ml.synthetic.products import DAY, LATENT_DIM, Catalogue
 from ml.synthetic.shoppers import Shoppers
 
 # E = looks (one user, one type, one moment), J = items of the type, V = views of a look, D = latent dimension
-TASTE_STRENGTH = 3.2
+TASTE_STRENGTH = 2.1
 PRICE_STRENGTH = 0.45
 NEW_STRENGTH = 0.8
 NEW_DAYS = 30

@@ -17,7 +17,7 @@ COMPLEMENT_CHANCE = 0.55
 REPEAT_CHANCE = 0.75
 MAX_REPEATS = 12
 CHECKOUT_AFTER = 25 * 60  # seconds from the start of a session
-ROWS_PER_SESSION = 7.0  # a first guess; generation goes on until there are enough
+ROWS_PER_SESSION = 5.0  # a first guess; generation goes on until there are enough
 SESSIONS_PER_BATCH = 100_000
 # Visits by hour of the day (UTC), from midnight: a quiet night, a lunch bump, an evening peak.
 HOURS = np.array(
@@ -84,7 +84,7 @@ def _play_sessions(
     """Return the rows of so many sessions: first looks, complements, later ratings, repeat buys."""
     user_index = rng.choice(len(shoppers), num_sessions, p=shoppers.activity)
     begin = _session_times(shoppers.signup_at[user_index], until=until, rng=rng)
-    session = np.repeat(np.arange(num_sessions), 1 + rng.poisson(0.7, num_sessions))
+    session = np.repeat(np.arange(num_sessions), 1 + rng.poisson(0.5, num_sessions))
     looks = _first_looks(
         session, user_index=user_index, begin=begin, shoppers=shoppers, catalogue=catalogue, rng=rng
     )
@@ -102,7 +102,7 @@ def _play_sessions(
 
 def _session_times(signup_at: np.ndarray, *, until: int, rng: np.random.Generator) -> np.ndarray:
     """Return when sessions begin: from sign-up to an hour before `until`, at the hours when people shop."""
-    moment = signup_at + (until - signup_at) * rng.random(len(signup_at)) ** 0.85
+    moment = signup_at + (until - signup_at) * rng.random(len(signup_at)) ** 0.9
     hour = rng.choice(24, len(signup_at), p=HOURS / HOURS.sum())
     seconds = hour * 3600 + rng.integers(3600, size=len(signup_at))
     begin = moment.astype(np.int64) // DAY * DAY + seconds
@@ -128,7 +128,7 @@ def _first_looks(
         user_index=users,
         type_index=types,
         time=times + rng.integers(0, 10 * 60, len(session)),
-        num_views=np.minimum(1 + rng.geometric(0.45, len(session)), MAX_VIEWS),
+        num_views=np.minimum(rng.geometric(0.5, len(session)), MAX_VIEWS),
         exploring=rng.random(len(session)) < 0.1,
     )
 

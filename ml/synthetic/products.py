@@ -8,15 +8,15 @@ from ml.synthetic.descriptions import describe
 from ml.synthetic.taxonomy import STYLES, ProductType, Taxonomy
 
 # I = items, D = latent dimension
-LATENT_DIM = 12
+LATENT_DIM = 8
 DAY = 86_400
 # How much of an item's latent vector each attribute explains; "own" is what no attribute tells.
-LATENT_SHARES = {"brand": 0.9, "style": 0.9, "colour": 0.7, "pattern": 0.4, "material": 0.5, "own": 0.7}
+LATENT_SHARES = {"brand": 1.0, "style": 1.0, "colour": 0.8, "pattern": 0.4, "material": 0.5, "own": 0.45}
 REGIONS = ("GB", "DE", "FR", "US", "NL", "ES", "SE", "IE")
 RANGES = tuple(
     """
-    Ashby Bramble Cove Dune Ember Fjord Grove Haven Isle Juniper Kite Lark Meadow North Orchard Pebble Quill River
-    Sable Thistle Umber Vale Willow Yarrow Zephyr Atlas Birch Cinder Drift Elm Flint Garnet Hazel Iris
+    Ashby Bramble Cove Dune Ember Fjord Grove Haven Isle Juniper Kite Lark Meadow North Orchard Pebble Quill
+    River Sable Thistle Umber Vale Willow Yarrow Zephyr Atlas Birch Cinder Drift Elm Flint Garnet Hazel Iris
     """.split()
 )
 
@@ -66,7 +66,7 @@ def make_catalogue(
         for kind, fact in zip(type_index, facts, strict=True)
     ]
     price_level, price, list_price = _prices(taxonomy, type_index=type_index, facts=facts, rng=rng)
-    appeal = rng.normal(0, 0.9, num_items).astype(np.float32)
+    appeal = rng.normal(0, 1.2, num_items).astype(np.float32)
     quality = rng.normal(0, 1, num_items).astype(np.float32)
     rating, rating_count = _ratings(appeal, quality=quality, rng=rng)
     repeat_days = np.array([kind.repeat_days for kind in taxonomy.types])
@@ -182,7 +182,7 @@ def _ratings(
     appeal: np.ndarray, *, quality: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mean stars (NaN where nobody rated) and the number of ratings."""
-    count = rng.poisson(np.exp(2.2 + 0.8 * appeal + rng.normal(0, 0.6, len(appeal)))).astype(np.int32)
+    count = rng.poisson(np.exp(2.2 + 0.7 * appeal + rng.normal(0, 0.5, len(appeal)))).astype(np.int32)
     noise = rng.normal(0, 1, len(appeal)) / np.sqrt(np.maximum(count, 1))
     stars = np.clip(np.round(4.1 + 0.4 * quality + noise, 2), 1, 5)
     return np.where(count > 0, stars, np.nan).astype(np.float32), count

@@ -100,7 +100,8 @@ def make_shoppers(
     # Four in ten were there at the start; the others join evenly.
     joined = rng.uniform(start, until - 2 * DAY, num_users)
     signup_at = np.where(rng.random(num_users) < 0.4, start + 30 * DAY * rng.random(num_users), joined)
-    activity = rng.gamma(1.6, 1.0, num_users) + 0.15
+    # Who joined long ago had more time for visits.
+    activity = (rng.gamma(3.0, 1.0, num_users) + 0.3) * (until - signup_at) ** 0.8
     return Shoppers(
         user_id=[f"user-{number:06d}" for number in range(1, num_users + 1)],
         name=names,
@@ -121,11 +122,11 @@ def _make_tastes(
     taxonomy: Taxonomy, *, num_users: int, start: int, until: int, rng: np.random.Generator
 ) -> Tastes:
     num_types = len(taxonomy.types)
-    popularity = rng.dirichlet(np.full(num_types, 3.0))
+    popularity = rng.dirichlet(np.full(num_types, 1.5))
     # Shoppers resemble one of a dozen personas, so that one's choices tell something about another's.
     persona_vectors = rng.normal(0, 1, (NUM_PERSONAS, LATENT_DIM))
     persona = rng.integers(NUM_PERSONAS, size=num_users)
-    vectors = 0.75 * persona_vectors[persona] + 0.66 * rng.normal(0, 1, (num_users, LATENT_DIM))
+    vectors = 0.85 * persona_vectors[persona] + 0.53 * rng.normal(0, 1, (num_users, LATENT_DIM))
     steps = rng.normal(0, 0.18, (num_users, NUM_KNOTS, LATENT_DIM))
     steps[:, 0] = 0
     persona_types = np.stack([rng.dirichlet(np.full(num_types, 0.35)) for _ in range(NUM_PERSONAS)])
