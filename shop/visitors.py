@@ -3,12 +3,18 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
-from django.core import signing
+from django.conf import settings
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.functional import SimpleLazyObject
+from django_htmx.middleware import HtmxDetails
 
-from shop.models import User
+from shop.models import Profile, User
 
 COOKIE = "visitor"
 MAX_AGE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep a cookie
@@ -27,3 +33,87 @@ class Visitor:
     @property
     def user_id(self) -> int | None:
         return self.user.pk if self.user else None
+
+
+class ShopRequest(HttpRequest):
+    """A request as the middleware leaves it; only types read this class."""
+
+    visitor: Visitor
+    htmx: HtmxDetails
+
+
+class VisitorMiddleware:
+    """Sets `request.visitor`, worked out when first read; only then is a new browser given its cookie."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        shopper = cast(ShopRequest, request)
+        shopper.visitor = cast(Visitor, SimpleLazyObject(lambda: read_visitor(request)))
+        response = self.get_response(request)
+        if _browser_id_read(request) is not None:
+            patch_vary_headers(response, ("Cookie",))
+        new_id = request.META.get(_NEW_ID)
+        if new_id is not None:
+            _set_cookie(response, new_id)
+        return response
+
+
+_ID = "shop.visitor_id"
+_NEW_ID = "shop.new_visitor_id"
+
+
+def read_visitor(request: HttpRequest) -> Visitor:
+    """Return who sends this request; at most one query, and none for a guest."""
+    browser_id = _browser_id_read(request) or _read_cookie(request) or forget_browser(request)
+    request.META[_ID] = browser_id
+    user = request.user
+    if not isinstance(user, User):
+        return Visitor(id=browser_id, region=settings.DEFAULT_REGION)
+    profile = (
+        Profile.objects.filter(user=user)
+        .annotate(preference_ids=ArrayAgg("preferences", filter=Q(preferences__isnull=False), default=[]))
+        .first()
+    )
+    if profile is None:
+        return Visitor(id=browser_id, user=user, region=settings.DEFAULT_REGION)
+    return Visitor(
+        id=browser_id,
+        user=user,
+        region=profile.region or settings.DEFAULT_REGION,
+        age=profile.age_on(timezone.localdate()),
+        preference_ids=tuple(sorted(profile.preference_ids)),
+    )
+
+
+def forget_browser(request: HttpRequest) -> uuid.UUID:
+    """Return the new id that the response will give to this browser, whatever its cookie says.
+
+    After a log-out this keeps what one person does next from joining another's history.
+    """
+    new_id = uuid.uuid4()
+    request.META[_ID] = request.META[_NEW_ID] = new_id
+    return new_id
+
+
+def _browser_id_read(request: HttpRequest) -> uuid.UUID | None:
+    return request.META.get(_ID)
+
+
+def _read_cookie(request: HttpRequest) -> uuid.UUID | None:
+    """Return the id in the cookie; None when there is no cookie, or one that we did not sign."""
+    value = request.get_signed_cookie(COOKIE, default=None, salt=COOKIE, max_age=MAX_AGE_SECONDS)
+    return uuid.UUID(value) if value else None
+
+
+def _set_cookie(response: HttpResponse, browser_id: uuid.UUID) -> None:
+    response.set_signed_cookie(
+        COOKIE,
+        str(browser_id),
+        salt=COOKIE,
+        max_age=MAX_AGE_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )

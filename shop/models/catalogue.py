@@ -100,6 +100,11 @@ class Product(models.Model):
         return reverse("shop:product", args=[self.pk])
 
     @property
+    def picture(self) -> "ProductImage | None":
+        """The first picture; no query where `images` were prefetched."""
+        return next(iter(self.images.all()), None)
+
+    @property
     def in_stock(self) -> bool:
         return self.stock > 0
 

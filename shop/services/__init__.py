@@ -1,0 +1,1 @@
+"""Every write that the storefront makes."""

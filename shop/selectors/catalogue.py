@@ -1,0 +1,168 @@
+"""Reads of the catalogue: departments, listings, one product's page."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Concat
+
+from shop.models import Category, OrderItem, Product, ProductImage, Review
+from shop.models.catalogue import ProductQuerySet
+from shop.visitors import Visitor
+
+SORTS = {
+    "popular": ("Most popular", (F("rating_count").desc(), F("id").desc())),
+    "rating": ("Best rated", (F("rating").desc(nulls_last=True), F("rating_count").desc(), F("id").desc())),
+    "new": ("Newest", (F("released_at").desc(), F("id").desc())),
+    "price": ("Price: low to high", (F("price").asc(), F("id").desc())),
+    "-price": ("Price: high to low", (F("price").desc(), F("id").desc())),
+}
+BRANDS_SHOWN = 20
+REVIEWS_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListingFilter:
+    """How a visitor narrowed a listing; the empty filter narrows nothing."""
+
+    sort: str = "popular"
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    in_stock: bool = False
+    brands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrandFacet:
+    """A brand in a listing, and how many of its products are there."""
+
+    name: str
+    count: int
+    selected: bool
+
+
+def shown_to(visitor: Visitor) -> ProductQuerySet:
+    """Return the products that this visitor may see, with what a card needs prefetched."""
+    products = Product.objects.listed().eligible(region=visitor.region, age=visitor.age)
+    return products.prefetch_related("images")
+
+
+def departments() -> list[Category]:
+    """Return the top of the category tree by name; one query."""
+    return list(Category.objects.filter(parent=None).order_by("name"))
+
+
+def pictured_departments() -> list[Category]:
+    """Return the top of the tree, each with `.picture` (ProductImage or None) of one of its products."""
+    return _with_pictures(Category.objects.filter(parent=None).order_by("name"))
+
+
+def preference_choices(visitor: Visitor) -> list[Category]:
+    """Return what the preference picker offers: the tree's second level (its top where that ends there),
+    and what the visitor picked before, at whatever level."""
+    is_leaf = ~Exists(Category.objects.filter(parent=OuterRef("pk")))
+    offered = Q(depth=1) | Q(is_leaf, depth=0) | Q(pk__in=visitor.preference_ids)
+    return _with_pictures(Category.objects.filter(offered).select_related("parent"))
+
+
+def _with_pictures(categories: QuerySet[Category]) -> list[Category]:
+    """Return the categories with `.picture`; two queries."""
+    inside = Q(product__category=OuterRef("pk")) | Q(
+        product__category__path__startswith=Concat(OuterRef("path"), Value("/"))
+    )
+    first_image = ProductImage.objects.filter(inside, position=0, product__active=True, product__min_age=0)
+    rows = list(categories.annotate(image_id=Subquery(first_image.order_by("product_id").values("pk")[:1])))
+    images = ProductImage.objects.in_bulk([row.image_id for row in rows if row.image_id])
+    for row in rows:
+        row.picture = images.get(row.image_id)  # type: ignore[attr-defined]
+    return rows
+
+
+def new_arrivals(visitor: Visitor, *, limit: int) -> list[Product]:
+    """Return the newest products in stock."""
+    return list(shown_to(visitor).available().order_by("-released_at", "-id")[:limit])
+
+
+def well_rated(visitor: Visitor, *, limit: int) -> list[Product]:
+    """Return products in stock that many shoppers rated, and rated at four stars or more."""
+    rated = shown_to(visitor).available().filter(rating__gte=4)
+    return list(rated.order_by("-rating_count", "-rating", "-id")[:limit])
+
+
+def ancestors(category: Category) -> list[Category]:
+    """Return the path from the root to the category itself; one query."""
+    slugs = category.path.split("/")
+    paths = ["/".join(slugs[: end + 1]) for end in range(len(slugs))]
+    return list(Category.objects.filter(path__in=paths).order_by("depth"))
+
+
+def subcategories(category: Category) -> list[Category]:
+    return list(category.children.order_by("name"))
+
+
+def narrowed(products: ProductQuerySet, *, chosen: ListingFilter) -> ProductQuerySet:
+    """Return the products inside the filter's price and stock; brands come apart, see `brand_facets`."""
+    if chosen.min_price is not None:
+        products = products.filter(price__gte=chosen.min_price)
+    if chosen.max_price is not None:
+        products = products.filter(price__lte=chosen.max_price)
+    return products.available() if chosen.in_stock else products
+
+
+def brand_facets(products: ProductQuerySet, *, selected: tuple[str, ...]) -> list[BrandFacet]:
+    """Return the commonest brands by name, with those selected always among them; one query."""
+    picked_first = Case(When(brand__in=selected, then=0), default=1, output_field=IntegerField())
+    counts = (
+        products.exclude(brand="")
+        .order_by()
+        .values("brand")
+        .annotate(count=Count("pk"), unpicked=picked_first)
+        .order_by("unpicked", "-count", "brand")[:BRANDS_SHOWN]
+    )
+    facets = [
+        BrandFacet(name=row["brand"], count=row["count"], selected=not row["unpicked"]) for row in counts
+    ]
+    return sorted(facets, key=lambda facet: facet.name.casefold())
+
+
+def arranged(products: ProductQuerySet, *, chosen: ListingFilter) -> ProductQuerySet:
+    """Return the products of the chosen brands in the chosen order, what is in stock first."""
+    if chosen.brands:
+        products = products.filter(brand__in=chosen.brands)
+    sold_out_last = Case(When(stock__gt=0, then=0), default=1, output_field=IntegerField())
+    return products.order_by(sold_out_last, *SORTS[chosen.sort][1])
+
+
+def listed_product(product_id: int) -> Product | None:
+    """Return a product that is on sale, whoever asks, ready for its page; two queries."""
+    listed = Product.objects.listed().select_related("category").prefetch_related("images")
+    return listed.filter(pk=product_id).first()
+
+
+def is_shown_to(product: Product, *, visitor: Visitor) -> bool:
+    """Return whether this visitor's region and age allow the product; no query."""
+    in_region = not product.regions or visitor.region in product.regions
+    return in_region and product.min_age <= (visitor.age or 0)
+
+
+def reviews(product: Product) -> list[Review]:
+    """Return the newest reviews with their writers; `.bought` says whether the writer bought it. One query."""
+    bought = OrderItem.objects.filter(product=product, order__user=OuterRef("user"))
+    written = product.reviews.select_related("user").annotate(bought=Exists(bought))
+    return list(written[:REVIEWS_SHOWN])
+
+
+def has_reviewed(product: Product, *, visitor: Visitor) -> bool:
+    return visitor.user is not None and product.reviews.filter(user=visitor.user).exists()

@@ -1,0 +1,31 @@
+"""Whether this process can serve: for load balancers and container health checks."""
+
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, JsonResponse
+from redis.exceptions import RedisError
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Return 200 when the database and Redis answer, else 503 that names the one that does not."""
+    problems = [
+        name for name, check in (("database", _database_answers), ("redis", _redis_answers)) if not check()
+    ]
+    return JsonResponse({"ok": not problems, "failing": problems}, status=503 if problems else 200)
+
+
+def _database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+def _redis_answers() -> bool:
+    try:
+        cache.get("healthz")
+    except RedisError:
+        return False
+    return True

@@ -1,0 +1,43 @@
+// Small helps; every page works without them.
+
+// A change of a filter or of the order applies itself.
+for (const form of document.querySelectorAll("form[data-submit-on-change]")) {
+  form.addEventListener("change", () => form.requestSubmit());
+}
+
+// A form that must be sent once shows that it was.
+for (const form of document.querySelectorAll("form[data-submit-once]")) {
+  form.addEventListener("submit", () => {
+    for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = true;
+  });
+  // Coming back with the browser's own button finds the form usable again.
+  window.addEventListener("pageshow", () => {
+    for (const button of form.querySelectorAll("button[type=submit]")) button.disabled = false;
+  });
+}
+
+// A small picture shows itself large in place.
+for (const gallery of document.querySelectorAll("[data-gallery]")) {
+  const main = gallery.querySelector(".gallery-main img");
+  gallery.addEventListener("click", (event) => {
+    const link = event.target.closest(".gallery-thumbs a");
+    if (!link) return;
+    event.preventDefault();
+    main.src = link.href;
+    main.alt = link.querySelector("img").alt;
+  });
+}
+
+// An open menu closes with Escape, and when something else is clicked.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
