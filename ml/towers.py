@@ -1,0 +1,213 @@
+"""The two towers: one EntityTower for both sides, and a history encoder on the user's."""
+
+# N = rows, B = users, D = embedding dimension, W = content width, H = history entries in all
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ml.features import Encoded, FeatureSpec
+
+SECONDS_PER_DAY = 86_400.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityBatch:
+    """ml.features.Encoded as tensors on the model's device."""
+
+    numeric: Tensor
+    categorical: Tensor
+    multi_offsets: Tensor  # (N,) starts
+    multi_code: Tensor
+    multi_weight: Tensor
+    vectors: dict[str, Tensor]
+    id_code: Tensor
+
+    @classmethod
+    def from_encoded(cls, encoded: Encoded, *, device: torch.device) -> "EntityBatch":
+        """The same values as tensors; nothing is copied on the CPU."""
+        return cls(
+            numeric=torch.from_numpy(encoded.numeric).to(device),
+            categorical=torch.from_numpy(encoded.categorical).to(device),
+            multi_offsets=torch.from_numpy(encoded.multi_offsets[:-1]).to(device),
+            multi_code=torch.from_numpy(encoded.multi_code).to(device),
+            multi_weight=torch.from_numpy(encoded.multi_weight).to(device),
+            vectors={name: torch.from_numpy(matrix).to(device) for name, matrix in encoded.vectors.items()},
+            id_code=torch.from_numpy(encoded.id_code).to(device),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryBatch:
+    """Histories as tensors: entries of B users one after the other, oldest first."""
+
+    offsets: Tensor  # (B,) starts
+    item_row: Tensor  # (H,) rows of the item vectors given beside it
+    weight: Tensor  # (H,)
+    age_seconds: Tensor  # (H,)
+    rank: Tensor  # (H,) 0 for a user's newest entry
+
+
+def share_width(spec: FeatureSpec, *, width: int, dim_ratio: Mapping[str, float]) -> dict[str, int]:
+    """Each present group's part of `width`, in proportion to its ratio (1 when not given), at least 1.
+
+    The groups are numeric, categorical, multi and every vector by its name. The parts sum to `width`
+    when there are any.
+    """
+    present = [name for name in ("numeric", "categorical", "multi") if getattr(spec, name)] + list(
+        spec.vectors
+    )
+    ratios = [float(dim_ratio.get(name, 1.0)) for name in present]
+    if not present:
+        return {}
+    total = sum(ratios)
+    widths = [max(1, int(width * ratio / total)) for ratio in ratios]
+    widths[ratios.index(max(ratios))] += width - sum(widths)
+    return dict(zip(present, widths, strict=True))
+
+
+class EntityTower(nn.Module):
+    """A vector for each entity: its id's, or the shared unknown's, plus what its content says."""
+
+    def __init__(self, spec: FeatureSpec, *, dim: int, width: int, dim_ratio: Mapping[str, float]) -> None:
+        super().__init__()
+        self.widths = share_width(spec, width=width, dim_ratio=dim_ratio)
+        self.id_table = nn.Embedding(len(spec.ids) + 1, dim)
+        nn.init.normal_(self.id_table.weight, std=dim**-0.5)
+        with torch.no_grad():
+            self.id_table.weight[0].zero_()
+        if "numeric" in self.widths:
+            self.numeric = nn.Linear(2 * len(spec.numeric), self.widths["numeric"])
+        for name, rows in (("categorical", spec.num_categories), ("multi", spec.num_multi)):
+            if name in self.widths:
+                setattr(self, name, _bag(rows, self.widths[name]))
+        self.vectors = nn.ModuleDict(
+            {name: nn.Linear(d, self.widths[name], bias=False) for name, d in spec.vectors.items()}
+        )
+        if self.widths:
+            self.linear = nn.Linear(width, dim)
+            self.hidden = nn.Linear(width, width)
+            self.output = nn.Linear(width, dim, bias=False)
+            nn.init.zeros_(self.output.weight)
+
+    def forward(self, batch: EntityBatch, *, id_code: Tensor | None = None) -> Tensor:
+        """(N, D) vectors, not normalised; `id_code` stands in for the batch's own (dropout to unknown)."""
+        vector_ND = self.id_table(batch.id_code if id_code is None else id_code)
+        return vector_ND + self.content(batch) if self.widths else vector_ND
+
+    def content(self, batch: EntityBatch) -> Tensor:
+        """(N, D): the fused parts of what is known beside the id."""
+        parts = []
+        if "numeric" in self.widths:
+            parts.append(self.numeric(batch.numeric))
+        if "categorical" in self.widths:
+            parts.append(self.categorical(batch.categorical))
+        if "multi" in self.widths:
+            parts.append(
+                self.multi(batch.multi_code, batch.multi_offsets, per_sample_weights=batch.multi_weight)
+            )
+        parts += [projection(batch.vectors[name]) for name, projection in self.vectors.items()]
+        fused_NW = torch.cat(parts, dim=1)
+        return self.linear(fused_NW) + self.output(F.relu(self.hidden(fused_NW)))
+
+
+def _bag(rows: int, width: int) -> nn.EmbeddingBag:
+    bag = nn.EmbeddingBag(rows, width, mode="sum")
+    nn.init.normal_(bag.weight, std=0.5)
+    return bag
+
+
+class ItemTower(EntityTower):
+    """Item vectors of length 1, and a learned popularity bias that new items take from their content."""
+
+    def __init__(self, spec: FeatureSpec, *, dim: int, width: int, dim_ratio: Mapping[str, float]) -> None:
+        super().__init__(spec, dim=dim, width=width, dim_ratio=dim_ratio)
+        self.id_bias = nn.Embedding(len(spec.ids) + 1, 1)
+        nn.init.zeros_(self.id_bias.weight)
+        self.content_bias = nn.Linear(dim, 1, bias=False)
+        nn.init.zeros_(self.content_bias.weight)
+
+    def encode(self, batch: EntityBatch, *, id_code: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(N, D) L2-normal vectors and (N,) biases in units of the logits."""
+        id_code = batch.id_code if id_code is None else id_code
+        vector_ND, bias_N = self.id_table(id_code), self.id_bias(id_code)[:, 0]
+        if self.widths:
+            content_ND = self.content(batch)
+            vector_ND = vector_ND + content_ND
+            bias_N = bias_N + self.content_bias(content_ND)[:, 0]
+        return F.normalize(vector_ND, dim=1), bias_N
+
+
+class HistoryEncoder(nn.Module):
+    """What the history says: a long-term bag, and a short-term one that fades with order and age.
+
+    Entries count by |weight| to a learned power; disliked ones are subtracted with a learned strength. A bag is
+    shortened to p / (|p| + c) with a learned c, so that one view says less than a hundred purchases.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.power = nn.Parameter(torch.tensor(-0.5))
+        self.dislike = nn.Parameter(torch.tensor(0.5))
+        self.decay = nn.Parameter(torch.tensor([-1.5, -1.5]))  # a step, a unit of log days
+        self.patience = nn.Parameter(torch.tensor([0.0, 0.0]))
+        self.maps = nn.Parameter(torch.stack([torch.eye(dim), 0.5 * torch.eye(dim)]))
+
+    def forward(self, history: HistoryBatch, *, item_vectors: Tensor) -> Tensor:
+        """(B, D) from histories whose item rows point into `item_vectors` (rows, D)."""
+        strength_H = history.weight.abs().clamp_min(1e-6) ** F.softplus(self.power)
+        strength_H = strength_H * torch.where(history.weight < 0, -F.softplus(self.dislike), 1.0)
+        step, day = F.softplus(self.decay)
+        days_H = (history.age_seconds / SECONDS_PER_DAY).clamp_min(0.0)
+        fading_H = torch.exp(-step * history.rank - day * torch.log1p(days_H))
+        return self._pooled(history, item_vectors, strength_H, 0) + self._pooled(
+            history, item_vectors, strength_H * fading_H, 1
+        )
+
+    def _pooled(self, history: HistoryBatch, item_vectors: Tensor, weight_H: Tensor, part: int) -> Tensor:
+        bag_BD = F.embedding_bag(
+            history.item_row, item_vectors, history.offsets, mode="sum", per_sample_weights=weight_H
+        )
+        length_B1 = (bag_BD.square().sum(dim=1, keepdim=True) + 1e-12).sqrt()
+        return (bag_BD / (length_B1 + F.softplus(self.patience[part]))) @ self.maps[part]
+
+
+class UserTower(nn.Module):
+    """User vectors of length 1: the profile's EntityTower plus the history encoder."""
+
+    def __init__(self, spec: FeatureSpec, *, dim: int, width: int, dim_ratio: Mapping[str, float]) -> None:
+        super().__init__()
+        self.profile = EntityTower(spec, dim=dim, width=width, dim_ratio=dim_ratio)
+        self.history = HistoryEncoder(dim)
+
+    def encode(
+        self,
+        batch: EntityBatch,
+        *,
+        history: HistoryBatch,
+        item_vectors: Tensor,
+        id_code: Tensor | None = None,
+    ) -> Tensor:
+        """(B, D) L2-normal vectors."""
+        profile_BD = self.profile(batch, id_code=id_code)
+        return F.normalize(profile_BD + self.history(history, item_vectors=item_vectors), dim=1)
+
+
+class TwoTower(nn.Module):
+    """Both towers, and the temperature that divides their cosine."""
+
+    def __init__(
+        self,
+        *,
+        users: FeatureSpec,
+        items: FeatureSpec,
+        dim: int,
+        width: int,
+        dim_ratio: Mapping[str, float],
+    ) -> None:
+        super().__init__()
+        self.user = UserTower(users, dim=dim, width=width, dim_ratio=dim_ratio)
+        self.item = ItemTower(items, dim=dim, width=width, dim_ratio=dim_ratio)
