@@ -18,6 +18,8 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     except redis.ConnectionError as error:
         raise SystemExit(embedded.redis_advice(error)) from None
+    except KeyboardInterrupt:
+        raise SystemExit("Interrupted; run the command again to go on") from None
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from redis.exceptions import RedisError
 
 def healthz(request: HttpRequest) -> JsonResponse:
     """Return 200 when the database and Redis answer, else 503 that names the one that does not."""
-    problems = [
-        name for name, check in (("database", _database_answers), ("redis", _redis_answers)) if not check()
-    ]
+    answered = {"database": _database_answers(), "redis": _redis_answers()}
+    problems = [name for name, fine in answered.items() if not fine]
     return JsonResponse({"ok": not problems, "failing": problems}, status=503 if problems else 200)
 
 
