@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
-from django.db import connection, models
+from django.db import connection
 from django.utils import timezone
 
-from recommender.models import ItemEmbedding, ModelVersion, Recommendation, UserEmbedding
+from recommender.models import ModelVersion
 
 # I = items, U = users, N = either, D = embedding dimension, K = products in a list
 
@@ -25,12 +25,22 @@ MATRIX_FRESH_SECONDS = 300
 
 def write_item_embeddings(version: ModelVersion, *, ids: np.ndarray, vectors: np.ndarray) -> int:
     """Write the (I,) product ids' (I, D) vectors under the version; return how many. The rows must be new."""
-    return _copy_in(ItemEmbedding, column="product_id", version=version, ids_N=ids, vectors_ND=vectors)
+    return _copy_in(
+        "recommender_itemembedding (version_id, product_id, vector)",
+        version=version,
+        ids_N=ids,
+        vectors_ND=vectors,
+    )
 
 
 def write_user_embeddings(version: ModelVersion, *, ids: np.ndarray, vectors: np.ndarray) -> int:
     """Write the (U,) user ids' (U, D) vectors under the version; return how many. The rows must be new."""
-    return _copy_in(UserEmbedding, column="user_id", version=version, ids_N=ids, vectors_ND=vectors)
+    return _copy_in(
+        "recommender_userembedding (version_id, user_id, vector)",
+        version=version,
+        ids_N=ids,
+        vectors_ND=vectors,
+    )
 
 
 def write_recommendations(
@@ -44,9 +54,9 @@ def write_recommendations(
         raise ValueError("user_ids, product_ids and scores need one row for each user.")
     now = timezone.now()
     statement = (
-        f"COPY {Recommendation._meta.db_table} (version_id, user_id, product_ids, scores, created_at) FROM STDIN"
+        "COPY recommender_recommendation (version_id, user_id, product_ids, scores, created_at) FROM STDIN"
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(["int8", "int8", "int8[]", "float8[]", "timestamptz"])
         for user_id, products_K, scores_K in zip(user_ids.tolist(), product_ids, scores, strict=True):
             kept_K = np.isfinite(scores_K)
@@ -55,7 +65,7 @@ def write_recommendations(
 
 
 def item_matrix(version_id: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (product_ids (I,) int64 ascending, vectors (I, D) float32), kept in this process for five minutes.
+    """Return (product_ids (I,) int64 ascending, vectors (I, D) float32), kept for five minutes.
 
     The arrays are shared by all callers and cannot be written. The first call reads the whole version.
     """
@@ -64,11 +74,10 @@ def item_matrix(version_id: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=2)
 def _read_item_matrix(version_id: int, _period: int) -> tuple[np.ndarray, np.ndarray]:
-    statement = (
-        f"COPY (SELECT version_id, product_id, vector FROM {ItemEmbedding._meta.db_table} "
-        f"WHERE version_id = {int(version_id)} ORDER BY product_id) TO STDOUT (FORMAT BINARY)"
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    wanted = f"version_id = {int(version_id)}"  # COPY takes no parameters
+    rows = f"SELECT version_id, product_id, vector FROM recommender_itemembedding WHERE {wanted}"  # noqa: S608
+    statement = f"COPY ({rows} ORDER BY product_id) TO STDOUT (FORMAT BINARY)"
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         body = b"".join(bytes(block) for block in copy)[len(COPY_HEADER) : -len(COPY_TRAILER)]
     if not body:
         return np.empty(0, dtype=np.int64), np.empty((0, 0), dtype=np.float32)
@@ -84,15 +93,14 @@ def forget_item_matrices() -> None:
     _read_item_matrix.cache_clear()
 
 
-def _copy_in(
-    table: type[models.Model], *, column: str, version: ModelVersion, ids_N: np.ndarray, vectors_ND: np.ndarray
-) -> int:
+def _copy_in(table: str, *, version: ModelVersion, ids_N: np.ndarray, vectors_ND: np.ndarray) -> int:
+    """Copy rows into the table and columns named by `table`."""
     if vectors_ND.ndim != 2 or len(ids_N) != len(vectors_ND):
         raise ValueError(f"Give one vector for each id: got {len(ids_N)} ids and vectors {vectors_ND.shape}.")
     if not np.isfinite(vectors_ND).all():
         raise ValueError("Some vectors hold NaN or infinity: the model is broken; train it again.")
-    statement = f"COPY {table._meta.db_table} (version_id, {column}, vector) FROM STDIN (FORMAT BINARY)"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    statement = f"COPY {table} FROM STDIN (FORMAT BINARY)"
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(COPY_HEADER)
         for block in _blocks(version.pk, ids_N=ids_N, vectors_ND=vectors_ND):
             copy.write(block)

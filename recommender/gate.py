@@ -7,7 +7,7 @@ Rows = dict[str, dict[str, float]]  # method -> metric -> value, as ml.evaluatio
 MODEL = "two_tower"
 BASELINES = ("popularity", "random")
 METRICS = ("hit@10", "recall@10")
-# How far below the serving version a new one may fall before it counts as worse: splits differ from week to week.
+# How far below the serving version a new one may fall before it counts as worse: splits differ.
 TOLERANCE = 0.10
 
 
@@ -27,13 +27,22 @@ def judge(rows: Rows, *, active: Rows | None = None, force: bool = False) -> Ver
     """Return the verdict on the model's metrics beside its baselines' and the serving version's.
 
     It must not lose to popularity or random, and not fall clearly below the active version. That one was
-    measured on an earlier split; when the popularity baseline found today's split harder, the bar sinks alike.
+    measured on an earlier split; when popularity finds today's split harder, the bar sinks alike.
     """
+    if not all(metric in rows[MODEL] for metric in METRICS):
+        return _unmeasured(active=active, force=force)
     objections = _lost_to_baselines(rows) + (_fell_below_active(rows, active=active) if active else [])
     if objections:
         return Verdict(passed=force, forced=force, reasons=objections)
     beaten = f"Not below {' and '.join(BASELINES)} in {' and '.join(METRICS)}."
     return Verdict(passed=True, reasons=[beaten])
+
+
+def _unmeasured(*, active: Rows | None, force: bool) -> Verdict:
+    """Return the verdict when nobody acted on both sides of the cut: better than no version, not than one."""
+    reason = "Nothing could be measured: no user has events both before and after the cut in time."
+    passed = active is None or force
+    return Verdict(passed=passed, forced=force and active is not None, reasons=[reason])
 
 
 def _lost_to_baselines(rows: Rows) -> list[str]:

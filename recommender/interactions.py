@@ -16,6 +16,7 @@ Kind = Interaction.Kind
 
 # A live event may arrive late (a page kept open, a queue), but not from another day.
 OLDEST_LIVE_EVENT = timedelta(hours=24)
+MAX_PLACEMENT = 40  # characters that the column holds
 QUANTITY_KINDS = frozenset({Kind.CART_ADD, Kind.CART_REMOVE, Kind.PURCHASE})
 EVENT_NAMESPACE = uuid.UUID("6f0b3d1e-4a55-5c0e-9a3c-2f6f1c8f0a11")
 
@@ -23,7 +24,8 @@ EVENT_NAMESPACE = uuid.UUID("6f0b3d1e-4a55-5c0e-9a3c-2f6f1c8f0a11")
 # is deferred, so that it would fail only at the commit, far from the caller.
 INSERT = """
     INSERT INTO recommender_interaction
-        (event_id, visitor_id, user_id, product_id, kind, value, placement, impression_id, occurred_at, created_at)
+        (event_id, visitor_id, user_id, product_id, kind, value, placement, impression_id,
+         occurred_at, created_at)
     SELECT %s, %s, %s, id, %s, %s, %s, %s, %s, %s FROM shop_product WHERE id = %s
     ON CONFLICT (event_id) DO NOTHING
 """
@@ -62,7 +64,7 @@ def record_interaction(
         visitor.user_id,
         _checked_kind(kind),
         _checked_value(kind, value=value),
-        placement[: Interaction._meta.get_field("placement").max_length],
+        placement[:MAX_PLACEMENT],
         impression_id,
         _clamped(occurred_at, now=now),
         now,
@@ -150,5 +152,7 @@ def _clamped(occurred_at: datetime | None, *, now: datetime) -> datetime:
     if occurred_at is None:
         return now
     if timezone.is_naive(occurred_at):
-        raise ValueError("occurred_at needs a time zone; pass django.utils.timezone.now() or an aware datetime.")
+        raise ValueError(
+            "occurred_at needs a time zone; pass django.utils.timezone.now() or an aware datetime."
+        )
     return max(now - OLDEST_LIVE_EVENT, min(occurred_at, now))

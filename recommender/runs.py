@@ -78,7 +78,7 @@ def finish(run: TrainingRun, *, state: str, line: str, **fields: Any) -> bool:
     unfinished = TrainingRun.objects.filter(pk=run.pk, state__in=TrainingRun.UNFINISHED)
     return bool(
         unfinished.update(
-            state=state, finished_at=timezone.now(), log=Concat(F("log"), Value(_stamped(line))), **fields
+            state=state, finished_at=timezone.now(), log=Concat(F("log"), Value(stamped(line))), **fields
         )
     )
 
@@ -107,7 +107,7 @@ def waits_in_vain(run: TrainingRun) -> bool:
 
 
 def discard_unfinished_version(run: TrainingRun) -> None:
-    """Delete the version that the run registered but never brought to service; a rejected one stays to be read."""
+    """Delete the version that the run registered but never let serve; a rejected one stays to be read."""
     run.refresh_from_db()
     version = run.version
     if version is not None and version.status == versions.Status.REGISTERED and version.activated_at is None:
@@ -115,7 +115,7 @@ def discard_unfinished_version(run: TrainingRun) -> None:
 
 
 class Reporter:
-    """Tells the database how a run goes, while it goes: `with Reporter(run) as report: report(stage, 0.5, text)`.
+    """Tells the database how a run goes: `with Reporter(run) as report: report(stage, 0.5, text)`.
 
     A thread with its own connection beats the heart, so that a long epoch is not taken for a dead process.
     """
@@ -147,7 +147,7 @@ class Reporter:
             return
         fields: dict[str, Any] = {"stage": stage[:60], "progress": min(max(fraction, 0.0), 1.0)}
         if message and message != self._line:
-            fields["log"] = Concat(F("log"), Value(_stamped(message)))
+            fields["log"] = Concat(F("log"), Value(stamped(message)))
         self._line, self._written_at = message, now
         self._update(heartbeat_at=Now(), **fields)
 
@@ -182,9 +182,12 @@ def _fail_abandoned(run: TrainingRun) -> None:
     if run.state == State.QUEUED:
         error = f"No worker took this run; {START_A_WORKER}, then train again."
     else:
-        error = "The process that trained stopped without a word (killed, or the machine went down). Train again."
+        error = (
+            "The process that trained stopped without a word (killed, or the machine went down). Train again."
+        )
     finish(run, state=State.FAILED, line=error, error=error)
 
 
-def _stamped(line: str) -> str:
+def stamped(line: str) -> str:
+    """Return the line as the log keeps it, with the time before it."""
     return f"{timezone.now():%H:%M:%S} {line}\n"

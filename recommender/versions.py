@@ -14,17 +14,30 @@ from django.db import transaction
 from django.utils import timezone
 
 from ml import serving
+from ml.folders import ArtifactError
 from recommender.models import ItemEmbedding, ModelVersion, TrainingRun
 
 if TYPE_CHECKING:  # torch takes seconds to import, and the pages that read versions never need it
     from ml.training import TrainedModel
 
+__all__ = [
+    "ArtifactError",
+    "CannotActivate",
+    "Provenance",
+    "activate",
+    "active_version",
+    "discard",
+    "folder_of",
+    "load_user_tower",
+    "previously_active",
+    "register",
+    "register_folder",
+    "remove_unregistered_folders",
+    "roll_back",
+]
+
 Status = ModelVersion.Status
 logger = logging.getLogger(__name__)
-
-
-class ArtifactError(Exception):
-    """A version's weights are missing, damaged or not the ones that were registered."""
 
 
 class CannotActivate(Exception):
@@ -56,7 +69,7 @@ def register(model: "TrainedModel", *, provenance: Provenance) -> ModelVersion:
 
 
 def register_folder(save: Callable[[Path], str], *, provenance: Provenance) -> ModelVersion:
-    """Return the new version for the artifact that `save` writes into the folder; `save` returns its SHA-256."""
+    """Return the new version for the weights that `save` writes to the folder; it returns their SHA-256."""
     with transaction.atomic():
         version = ModelVersion.objects.create(
             status=Status.REJECTED if provenance.rejected else Status.REGISTERED,
@@ -129,12 +142,7 @@ def load_user_tower(version: ModelVersion) -> serving.NumpyUserTower:
 
 @lru_cache(maxsize=2)
 def _read_user_tower(folder: str, sha256: str) -> serving.NumpyUserTower:
-    try:
-        return serving.load_user_tower(Path(folder), expected_sha256=sha256)
-    except (OSError, ValueError, KeyError) as error:
-        raise ArtifactError(
-            f"The weights in {folder} cannot be used ({error}); roll back or train again."
-        ) from error
+    return serving.load_user_tower(Path(folder), expected_sha256=sha256)
 
 
 def discard(version: ModelVersion) -> None:

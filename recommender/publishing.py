@@ -1,0 +1,106 @@
+"""What a trained model says of this shop's products and users, written down under its version."""
+
+# U = users of a chunk, I = items, D = columns of a stored vector, K = products in a list
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ml.data import KINDS, Dataset, Histories, ItemSets
+from ml.metrics import top_k
+from recommender import embeddings
+from recommender.models import ModelVersion
+from shop.models import Product
+
+if TYPE_CHECKING:  # torch takes seconds to import, and only training processes need it
+    from ml.training import TrainedModel
+
+MAX_USERS_PER_CHUNK = 4_096
+SCORES_AT_ONCE = 25_000_000  # 100 MB of float32
+# Longer than a page asks: what a visitor may not see by age, region or cart is left out on the page.
+TOP_K = 100
+OnFraction = Callable[[float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """How much was written."""
+
+    num_items: int
+    num_users: int
+
+
+def publish(
+    version: ModelVersion, *, model: "TrainedModel", data: Dataset, as_of: int, on_fraction: OnFraction
+) -> Published:
+    """Write every item's and user's vector and every user's top 100; return how many of each.
+
+    The lists hold products that can be bought now, without what the user bought and would not buy again.
+    `as_of` (seconds) is when the histories end. `on_fraction` is called after every chunk of users.
+    """
+    item_ID = model.encode_items(data.items)
+    embeddings.write_item_embeddings(version, ids=data.items.ids, vectors=item_ID)
+    histories = Histories.from_interactions(data.interactions, num_users=len(data.users), as_of=as_of)
+    available_I, excluded = _available(data), _bought_for_good(data)
+    for users in _chunks(data):
+        user_UD = model.encode_users(data.users.take(users), histories.take(users), item_ids=data.items.ids)
+        embeddings.write_user_embeddings(version, ids=data.users.ids[users], vectors=user_UD)
+        scores_UI = np.where(available_I, user_UD @ item_ID.T, -np.inf)
+        masked = excluded.take(users)
+        scores_UI[masked.rows(), masked.items] = -np.inf
+        _write_lists(
+            version, user_ids=data.users.ids[users], scores_UI=scores_UI, product_ids_I=data.items.ids
+        )
+        on_fraction((users[-1] + 1) / len(data.users))
+    return Published(num_items=len(data.items), num_users=len(data.users))
+
+
+def lacks_items(version: ModelVersion) -> bool:
+    """Return True when some listed product has no vector under the version."""
+    return Product.objects.listed().exclude(item_embeddings__version=version).exists()
+
+
+def publish_new_items(version: ModelVersion, *, model: "TrainedModel", data: Dataset) -> int:
+    """Write the vectors of the products that the version has none for; return how many."""
+    known_ids, _ = embeddings.item_matrix(version.pk)
+    new = np.flatnonzero(~np.isin(data.items.ids, known_ids))
+    if not len(new):
+        return 0
+    items = data.items.take(new)
+    return embeddings.write_item_embeddings(version, ids=items.ids, vectors=model.encode_items(items))
+
+
+def _write_lists(
+    version: ModelVersion, *, user_ids: np.ndarray, scores_UI: np.ndarray, product_ids_I: np.ndarray
+) -> None:
+    best_UK = top_k(scores_UI, k=TOP_K)
+    scores_UK = np.where(best_UK >= 0, np.take_along_axis(scores_UI, best_UK, axis=1), -np.inf)
+    embeddings.write_recommendations(
+        version, user_ids=user_ids, product_ids=product_ids_I[best_UK], scores=scores_UK
+    )
+
+
+def _available(data: Dataset) -> np.ndarray:
+    """(I,) bool: which of the dataset's items can be bought now."""
+    ids = np.fromiter(Product.objects.available().values_list("pk", flat=True).iterator(), dtype=np.int64)
+    return np.isin(data.items.ids, ids)
+
+
+def _bought_for_good(data: Dataset) -> ItemSets:
+    """Each user's bought items, without those that are bought again and again."""
+    repeatable = Product.objects.filter(repeatable=True).values_list("pk", flat=True)
+    again_I = np.isin(data.items.ids, np.fromiter(repeatable.iterator(), dtype=np.int64))
+    events = data.interactions
+    bought = (events.kind == KINDS.index("purchase")) & ~again_I[events.item_index]
+    return ItemSets.from_pairs(
+        events.user_index[bought], item_index=events.item_index[bought], num_users=len(data.users)
+    )
+
+
+def _chunks(data: Dataset) -> Iterator[np.ndarray]:
+    """The user indices in parts whose scores over all items fit in memory."""
+    size = min(max(SCORES_AT_ONCE // max(len(data.items), 1), 1), MAX_USERS_PER_CHUNK)
+    for start in range(0, len(data.users), size):
+        yield np.arange(start, min(start + size, len(data.users)))
