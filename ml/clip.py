@@ -81,7 +81,8 @@ class Encoder:
         """Return (B, D) float32 L2-normal vectors; longer texts are cut at the model's context."""
         model: Any = self.model
         return self._encode(
-            texts, lambda batch: model.encode_text(self.tokenizer(list(batch)).to(self._device), normalize=True)
+            texts,
+            lambda batch: model.encode_text(self.tokenizer(list(batch)).to(self._device), normalize=True),
         )
 
     def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
@@ -141,7 +142,9 @@ def load_encoder(*, model: str = "", pretrained: str = "", threads: int = 2, dev
         )
         tokenizer = open_clip.get_tokenizer(model)
     except Exception as error:  # the hub's libraries raise a dozen unrelated types; the answer is one
-        raise EncoderUnavailable(f"{model} with weights {pretrained!r} cannot be had: {error}. {CURE}") from error
+        raise EncoderUnavailable(
+            f"{model} with weights {pretrained!r} cannot be had: {error}. {CURE}"
+        ) from error
     name = encoder_name(model=model, pretrained=pretrained)
     return Encoder(network, tokenizer=tokenizer, preprocess=preprocess, name=name, threads=threads)
 
@@ -151,7 +154,9 @@ def load_folder(folder: Path, *, name: str, threads: int = 2, device: str = "cpu
     from safetensors.torch import load_file  # imports torch: only a process that encodes pays for it
 
     if not (folder / WEIGHTS_FILE).is_file():
-        raise EncoderUnavailable(f"{folder / WEIGHTS_FILE} is missing. Run: manage.py train_clip --out {folder}")
+        raise EncoderUnavailable(
+            f"{folder / WEIGHTS_FILE} is missing. Run: manage.py train_clip --out {folder}"
+        )
     network, tokenizer, preprocess = build(folder)
     network.load_state_dict(load_file(folder / WEIGHTS_FILE))
     return Encoder(network.to(device), tokenizer=tokenizer, preprocess=preprocess, name=name, threads=threads)

@@ -53,7 +53,9 @@ class Examples:
 
     def __post_init__(self) -> None:
         if len(self.pictures_NHWC) != len(self.phrases):
-            raise ValueError(f"{len(self.pictures_NHWC)} pictures but {len(self.phrases)} texts: give one of each.")
+            raise ValueError(
+                f"{len(self.pictures_NHWC)} pictures but {len(self.phrases)} texts: give one of each."
+            )
         if len(self.phrases) < 2:
             raise ValueError("Training needs at least 2 products with pictures.")
 
@@ -122,7 +124,7 @@ def _step(
     texts = [examples.phrases[row][rng.integers(len(examples.phrases[row]))] for row in rows]
     others_BB = torch.from_numpy(also_true(texts, phrases=[examples.phrases[row] for row in rows]))
     pictures_BHWC = examples.pictures_NHWC[rows]
-    views = [augment(pictures_BHWC, rng=rng, side=model.visual.image_size) for _ in range(2)]
+    views = [augment(pictures_BHWC, rng=rng, side=side_of(network)) for _ in range(2)]
     pixels = normalize(torch.cat(views)).to(config.device, memory_format=torch.channels_last)
     image_BD, twin_BD = model.encode_image(pixels, normalize=True).chunk(2)
     text_BD = model.encode_text(tokenizer(texts).to(config.device), normalize=True)
@@ -154,7 +156,9 @@ def contrastive_loss(scores_BB: torch.Tensor, *, others_BB: torch.Tensor | None 
     if others_BB is not None:
         scores_BB = scores_BB.masked_fill(others_BB, -torch.inf)
     target_B = torch.arange(len(scores_BB), device=scores_BB.device)
-    return (functional.cross_entropy(scores_BB, target_B) + functional.cross_entropy(scores_BB.T, target_B)) / 2
+    return (
+        functional.cross_entropy(scores_BB, target_B) + functional.cross_entropy(scores_BB.T, target_B)
+    ) / 2
 
 
 def augment(pictures_BHWC: np.ndarray, *, rng: np.random.Generator, side: int) -> torch.Tensor:
@@ -174,6 +178,13 @@ def augment(pictures_BHWC: np.ndarray, *, rng: np.random.Generator, side: int) -
     contrast = torch.from_numpy(rng.uniform(0.8, 1.2, (num, 1, 1, 1))).float()
     brightness = torch.from_numpy(rng.uniform(0.5, 1.15, (num, 1, 1, 1))).float()
     return (((pixels - 0.5) * contrast + 0.5) * brightness).clamp(0, 1)
+
+
+def side_of(network: nn.Module) -> int:
+    """Return the side in pixels of the pictures that the network looks at."""
+    model: Any = network
+    size = model.visual.image_size
+    return int(size[0] if isinstance(size, tuple) else size)
 
 
 def _jpeg(picture_HWC: np.ndarray, *, quality: int) -> np.ndarray:
@@ -198,12 +209,14 @@ def evaluate(
     """Return recall@k of text to image, image to text, and a worn view to its own picture."""
     model: Any = network.eval()
     device = next(network.parameters()).device
-    side = model.visual.image_size
+    side = side_of(network)
     pictures = torch.from_numpy(examples.pictures_NHWC).permute(0, 3, 1, 2).float() / 255
     clean = functional.interpolate(pictures, size=side, mode="bicubic", antialias=True).clamp(0, 1)
     worn = augment(examples.pictures_NHWC, rng=np.random.default_rng(seed), side=side)
     with torch.inference_mode():
-        text_ND = model.encode_text(tokenizer([said[0] for said in examples.phrases]).to(device), normalize=True)
+        text_ND = model.encode_text(
+            tokenizer([said[0] for said in examples.phrases]).to(device), normalize=True
+        )
         image_ND = model.encode_image(normalize(clean).to(device), normalize=True)
         worn_ND = model.encode_image(normalize(worn).to(device), normalize=True)
     tasks = {"text_to_image": text_ND @ image_ND.T, "image_to_text": image_ND @ text_ND.T,
@@ -235,7 +248,9 @@ def load_checkpoint(network: nn.Module, optimizer: torch.optim.AdamW, *, path: P
     with safe_open(path, framework="pt") as file:
         step = int(file.metadata()["step"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    network.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
+    network.load_state_dict(
+        {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
+    )
     for name, parameter in network.named_parameters():
         optimizer.state[parameter] = {
             "step": torch.tensor(float(step)),
