@@ -1,0 +1,19 @@
+"""Which features a model of one generation learns from and is served with. A new set is a new _v."""
+
+from feast import FeatureService
+
+from feature_repo.feature_views import (
+    product_content,
+    product_popularity,
+    user_activity,
+    user_profile,
+    user_top_k,
+)
+
+training_users_v1 = FeatureService(name="training_users_v1", features=[user_profile, user_activity])
+training_items_v1 = FeatureService(
+    name="training_items_v1",
+    features=[product_content, product_popularity[["popularity", "num_ratings", "mean_rating"]]],
+)
+serving_users_v1 = FeatureService(name="serving_users_v1", features=[user_profile, user_activity])
+serving_top_k_v1 = FeatureService(name="serving_top_k_v1", features=[user_top_k])

@@ -1,0 +1,322 @@
+"""The feature store's doorway: Feast over our PostgreSQL (offline, registry) and Redis (online).
+
+The only module outside feature_repo that imports feast, and only inside functions: the import takes seconds,
+and pages import this module. A page never waits for it: `warm_in_background` loads it beside the first
+requests, and until then, or while Redis or Feast fails, the online reads return None and the caller asks the
+database.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import io
+import logging
+import os
+import sys
+import threading
+import time
+import types
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psycopg
+import redis
+from django.db import connection
+from django.utils import timezone
+
+from recommender.feature_settings import REPOSITORY, connection_values, project_name, store_settings
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+logger = logging.getLogger(__name__)
+
+SCHEMA = "feast"
+RETRY_SECONDS = 15.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ADVISORY_LOCK = 0x66656173  # "feas": one process at a time creates the registry's tables
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopK:
+    """A user's precomputed list, best first, and the version that made it."""
+
+    product_ids: tuple[int, ...]
+    scores: tuple[float, ...]
+    version_id: int
+
+
+@dataclass
+class _State:
+    """What this process has opened."""
+
+    lock: Any = field(default_factory=threading.RLock)
+    stores: dict[str, "FeatureStore"] = field(default_factory=dict)
+    loading: threading.Thread | None = None
+    warm_requested: bool = False
+    quiet_until: float = 0.0
+    outage_reported: bool = False
+
+    def forget(self) -> None:
+        """Start from nothing: a forked child must share no connection and no held lock."""
+        self.lock, self.stores, self.loading = threading.RLock(), {}, None
+
+
+_state = _State()
+os.register_at_fork(after_in_child=_state.forget)
+
+
+# Definitions and materialisation
+
+
+def apply() -> bool:
+    """Write the definitions of feature_repo into the registry; False, in milliseconds, when it holds them.
+
+    Definitions that are gone from feature_repo leave the registry.
+    """
+    fingerprint = _fingerprint()
+    if _applied_fingerprint() == fingerprint:
+        return False
+    store = open_store()
+    objects = _definitions()
+    names = {(type(item), item.name) for item in objects}
+    held = [*store.list_feature_services(), *store.list_feature_views(), *store.list_data_sources()]
+    stale = [item for item in held if (type(item), item.name) not in names]
+    store.apply(objects, objects_to_delete=stale, partial=False)
+    with connection.cursor() as cursor:
+        cursor.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{fingerprint}'")
+    logger.info("Applied %d feature definitions, removed %d.", len(objects), len(stale))
+    return True
+
+
+def materialize(until: datetime | None = None) -> datetime:
+    """Copy every view's latest rows up to `until` (now) from PostgreSQL to Redis and return that moment.
+
+    Applies the definitions first. Costs about a second for each ten thousand users and products.
+    """
+    until = until or timezone.now()
+    apply()
+    store = open_store()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        store.materialize(_EPOCH, until)
+    return until
+
+
+def _definitions() -> list[Any]:
+    """Every object of feature_repo; Feast finds them by type."""
+    modules = [
+        importlib.import_module(f"feature_repo.{path.stem}") for path in sorted(REPOSITORY.glob("*.py"))
+    ]
+    found = {
+        id(item): item for module in modules for item in vars(module).values() if hasattr(item, "to_proto")
+    }
+    return [item for item in found.values() if not isinstance(item, type)]
+
+
+def _fingerprint() -> str:
+    """What the registry depends on: the definitions, the Feast release and the database's own name."""
+    digest = hashlib.sha256(f"{version('feast')} {project_name()}".encode())
+    for path in sorted([*REPOSITORY.glob("*.py"), *REPOSITORY.glob("*.yaml")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _applied_fingerprint() -> str | None:
+    """The fingerprint kept as the comment of the registry's schema: it goes where the registry goes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [SCHEMA])
+        return cursor.fetchone()[0]
+
+
+# Offline reads
+
+
+def historical_user_features(user_ids: np.ndarray, as_of: datetime) -> dict[str, np.ndarray]:
+    """Columns of training_users_v1 as they stood at `as_of`, in the order of the ids.
+
+    Numbers are float64 with NaN for unknown, text is objects with "", arrays are objects holding tuples.
+    """
+    return _historical("training_users_v1", key="user_id", ids=user_ids, as_of=as_of)
+
+
+def historical_item_features(product_ids: np.ndarray, as_of: datetime) -> dict[str, np.ndarray]:
+    """Columns of training_items_v1 as they stood at `as_of`, in the order of the ids; types as for users."""
+    return _historical("training_items_v1", key="product_id", ids=product_ids, as_of=as_of)
+
+
+def _historical(service: str, *, key: str, ids: np.ndarray, as_of: datetime) -> dict[str, np.ndarray]:
+    apply()
+    store = open_store()
+    # ints only reach the SQL text: astype refuses anything else
+    keys = ",".join(map(str, np.asarray(ids).astype(np.int64)))
+    rows = (
+        f"SELECT unnest('{{{keys}}}'::bigint[]) AS {key}, '{as_of.astimezone(UTC).isoformat()}'::timestamptz"
+        " AS event_timestamp"
+    )
+    job = store.get_historical_features(entity_df=rows, features=store.get_feature_service(service))
+    table = job.to_arrow()
+    order = np.argsort(table[key].to_numpy())
+    order = order[np.searchsorted(table[key].to_numpy()[order], ids)]
+    names = [name for name in table.column_names if name not in (key, "event_timestamp")]
+    return {name: _column(table[name])[order] for name in names}
+
+
+def _column(values: Any) -> np.ndarray:
+    """One pyarrow column as NumPy: float64, or objects for text and tuples."""
+    if str(values.type) in ("double", "float", "int64", "int32"):
+        return values.to_numpy().astype(np.float64)
+    is_list = str(values.type).startswith("list")
+    column = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values.to_pylist()):
+        column[row] = tuple(value or ()) if is_list else value or ""
+    return column
+
+
+# Online reads
+
+
+def online_user_features(user_ids: Sequence[int]) -> list[dict[str, Any]] | None:
+    """Each user's serving_users_v1 values by name, {} for a user unknown to the store; about 1 ms.
+
+    None while the store is loading or down: ask the database instead.
+    """
+    return _read_online("serving_users_v1", user_ids)
+
+
+def online_top_k(user_id: int) -> TopK | None:
+    """The user's precomputed list as last materialised, or None: no list, store loading, or store down.
+
+    Compare version_id with the active version: after a switch the old list stays until the next
+    materialisation.
+    """
+    rows = _read_online("serving_top_k_v1", [user_id])
+    if not rows or "version_id" not in rows[0]:
+        return None
+    row = rows[0]
+    return TopK(
+        product_ids=tuple(row["product_ids"]), scores=tuple(row["scores"]), version_id=row["version_id"]
+    )
+
+
+def warm_in_background() -> None:
+    """Start loading the store in a thread, once; for the start of a web process. Returns at once."""
+    with _state.lock:
+        _state.warm_requested = True
+        busy = _state.loading is not None and _state.loading.is_alive()
+        if busy or project_name() in _state.stores or time.monotonic() < _state.quiet_until:
+            return
+        _state.loading = threading.Thread(target=_warm, name="feature-store-warm-up", daemon=True)
+        _state.loading.start()
+
+
+def _warm() -> None:
+    try:
+        open_store()
+    except _failures() as error:
+        _report_outage(error)
+        return
+    _read_online("serving_users_v1", [0])  # fills the registry's cache and connects to Redis
+
+
+def _read_online(service: str, user_ids: Sequence[int]) -> list[dict[str, Any]] | None:
+    store = _state.stores.get(project_name())
+    if store is None and _state.warm_requested:
+        warm_in_background()
+    if store is None or time.monotonic() < _state.quiet_until:
+        return None
+    try:
+        columns = store.get_online_features(
+            features=store.get_feature_service(service, allow_cache=True),
+            entity_rows=[{"user_id": int(user_id)} for user_id in user_ids],
+        ).to_dict()
+    except _failures() as error:
+        _report_outage(error)
+        return None
+    if _state.outage_reported:
+        _state.outage_reported = False
+        logger.info("The online feature store answers again.")
+    known = {name: values for name, values in columns.items() if name != "user_id"}
+    return [
+        {name: values[row] for name, values in known.items() if values[row] is not None}
+        for row in range(len(user_ids))
+    ]
+
+
+def _report_outage(error: Exception) -> None:
+    """Log the first failure of an outage, and leave the store alone for a while."""
+    _state.quiet_until = time.monotonic() + RETRY_SECONDS
+    if not _state.outage_reported:
+        _state.outage_reported = True
+        logger.warning(
+            "The online feature store does not answer; pages read the database instead. Check REDIS_URL and "
+            "run `manage.py features materialize`. %s: %s",
+            type(error).__name__,
+            error,
+        )
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What reading may raise when Redis, PostgreSQL or the registry is away or empty."""
+    # Loaded only together with feast, for the start-up time of pages.
+    from feast.errors import FeastError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return redis.RedisError, psycopg.Error, SQLAlchemyError, FeastError, OSError
+
+
+# Opening the store
+
+
+def open_store() -> "FeatureStore":
+    """This process's store for the database in use, opened at the first call (seconds)."""
+    with _state.lock:
+        name = project_name()
+        if name not in _state.stores:
+            _state.stores[name] = _open_store()
+        return _state.stores[name]
+
+
+def _open_store() -> "FeatureStore":
+    _quieten()
+    # Seconds of import, and only training, materialising and the warm-up thread pay them.
+    from feast import FeatureStore, RepoConfig
+    from sqlalchemy.pool import NullPool
+
+    values = connection_values()
+    settings = store_settings(values)
+    # No idle registry connection: it would survive a fork and hold a test database open.
+    settings["registry"]["sqlalchemy_config_kwargs"]["poolclass"] = NullPool
+    store = FeatureStore(config=RepoConfig(**settings, repo_path=REPOSITORY))
+    with psycopg.connect(
+        host=values["FEAST_PG_HOST"],
+        port=values["FEAST_PG_PORT"],
+        dbname=values["FEAST_PG_NAME"],
+        user=values["FEAST_PG_USER"],
+        password=values["FEAST_PG_PASSWORD"],
+        sslmode=values["FEAST_PG_SSLMODE"],
+        autocommit=True,
+    ) as lock:
+        lock.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+        lock.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        store.registry.refresh()  # opens the registry, which creates its tables
+    return store
+
+
+def _quieten() -> None:
+    """Before the first import of feast: no telemetry, no torch, no notes about pandas."""
+    os.environ["FEAST_USAGE"] = "False"
+    sys.modules.setdefault("feast.torch_wrapper", _torch_on_demand())
+    warnings.filterwarnings("ignore", message="pandas only supports SQLAlchemy")
+    logging.getLogger("feast").setLevel(logging.WARNING)
+
+
+def _torch_on_demand() -> types.ModuleType:
+    """A stand-in for feast.torch_wrapper, which imports torch (3 s) for tensor answers that we never ask."""
+    module = types.ModuleType("feast.torch_wrapper")
+    module.get_torch = lambda: importlib.import_module("torch")  # type: ignore[attr-defined]
+    return module
