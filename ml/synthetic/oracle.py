@@ -61,7 +61,7 @@ def split_time(shop: SyntheticShop) -> int:
 
 
 def expected_looks(shop: SyntheticShop, *, users: np.ndarray, cut: int) -> np.ndarray:
-    """Return (B, I) float32: how often each user is expected to look at each item after `cut`, on one scale."""
+    """Return (B, I) float32: the expected share of each user's looks after `cut` that fall on each item."""
     moments = [int(cut + share * (shop.until - cut)) for share in MOMENTS]
     chance_BI = np.zeros((len(users), len(shop.catalogue)), dtype=np.float32)
     for moment in moments:
@@ -70,7 +70,7 @@ def expected_looks(shop: SyntheticShop, *, users: np.ndarray, cut: int) -> np.nd
 
 
 def _chances(shop: SyntheticShop, *, users: np.ndarray, moment: int) -> np.ndarray:
-    """Return (B, I): the chance that the next look of a user at `moment` falls on each item; rows sum to one."""
+    """Return (B, I): the chance that a look at `moment` falls on each item; rows sum to one."""
     times = np.full(len(users), moment, dtype=np.int64)
     catalogue = shop.catalogue
     share_BT = shop.shoppers.tastes.type_shares(users, times=times, taxonomy=catalogue.taxonomy)

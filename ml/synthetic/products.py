@@ -13,12 +13,6 @@ DAY = 86_400
 # How much of an item's latent vector each attribute explains; "own" is what no attribute tells.
 LATENT_SHARES = {"brand": 1.0, "style": 1.0, "colour": 0.8, "pattern": 0.4, "material": 0.5, "own": 0.45}
 REGIONS = ("GB", "DE", "FR", "US", "NL", "ES", "SE", "IE")
-RANGES = tuple(
-    """
-    Ashby Bramble Cove Dune Ember Fjord Grove Haven Isle Juniper Kite Lark Meadow North Orchard Pebble Quill
-    River Sable Thistle Umber Vale Willow Yarrow Zephyr Atlas Birch Cinder Drift Elm Flint Garnet Hazel Iris
-    """.split()
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +54,7 @@ def make_catalogue(
     """Return `num_items` products, released from half a year before `start` up to `until` (seconds)."""
     type_index = _spread_over_types(len(taxonomy.types), num_items=num_items, rng=rng)
     facts = [_draw_facts(taxonomy.types[kind], rng=rng) for kind in type_index]
-    names = _unique_names([taxonomy.types[kind] for kind in type_index], facts=facts, rng=rng)
+    names = _unique_names(taxonomy, type_index=type_index, facts=facts, rng=rng)
     texts = [
         describe(taxonomy.types[kind], facts=fact, rng=rng)
         for kind, fact in zip(type_index, facts, strict=True)
@@ -126,15 +120,16 @@ def _pick(words: tuple[str, ...], *, tick: float) -> str:
 
 
 def _unique_names(
-    types: list[ProductType], *, facts: list[dict[str, str]], rng: np.random.Generator
+    taxonomy: Taxonomy, *, type_index: np.ndarray, facts: list[dict[str, str]], rng: np.random.Generator
 ) -> list[str]:
     """Return one name per product, no two alike: a range name parts twins, then a number."""
     names: list[str] = []
     taken: set[str] = set()
-    for kind, fact in zip(types, facts, strict=True):
+    for number_of_type, fact in zip(type_index, facts, strict=True):
+        kind = taxonomy.types[number_of_type]
         name = _name(kind, fact=fact, range_name="")
         if name in taken:
-            name = _name(kind, fact=fact, range_name=_pick(RANGES, tick=rng.random()))
+            name = _name(kind, fact=fact, range_name=_pick(taxonomy.words["ranges"], tick=rng.random()))
         number = 2
         while name in taken:
             name = f"{name.removesuffix(f', No. {number - 1}')}, No. {number}"

@@ -13,21 +13,6 @@ NUM_SLOTS = 6
 NUM_PERSONAS = 12
 FAVOURITE_SHARE = 0.82
 SIBLING_SHARE = 0.08
-FIRST_NAMES = tuple(
-    """
-    Ada Amir Anna Ben Bea Carlos Chloe Daniel Dora Elias Emma Farah Finn Grace Hana Hugo Ines Ivan
-    Jade Jonas Kofi Lena Leo Lucia Maja Marco Mei Mila Nadia Noah Nora Omar Otto Petra Priya Quinn
-    Rosa Sami Sofia Tara Theo Uma Vera Wanda Xavi Yara Yusuf Zoe
-    """.split()
-)
-LAST_NAMES = tuple(
-    """
-    Adler Bianchi Brandt Byrne Castro Chen Costa Dahl Diaz Dubois Eriksen Fischer Fontaine Garcia
-    Haas Hughes Ito Jansen Kaur Keller Khan Kovac Larsen Lopez Marin Meyer Moreau Murphy Nguyen
-    Novak Okafor Olsen Park Patel Quist Rossi Ruiz Sato Schmidt Silva Singh Sorensen Tanaka Turner
-    Usman Vogel Walsh Weber Young Zhou
-    """.split()
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +80,7 @@ def make_shoppers(
 ) -> Shoppers:
     """Return `num_users` shoppers who sign up between `start` and two days before `until` (seconds)."""
     tastes = _make_tastes(taxonomy, num_users=num_users, start=start, until=until, rng=rng)
-    names = _names(num_users, rng=rng)
+    names = _names(taxonomy, num_users=num_users, rng=rng)
     birth_date, age = _ages(num_users, until=until, rng=rng)
     # Four in ten were there at the start; the others join evenly.
     joined = rng.uniform(start, until - 2 * DAY, num_users)
@@ -190,10 +175,10 @@ def _ages(num_users: int, *, until: int, rng: np.random.Generator) -> tuple[np.n
     return birth_date, np.where(unknown, 0, np.floor(years - 0.02)).astype(np.int16)
 
 
-def _names(num_users: int, *, rng: np.random.Generator) -> list[str]:
-    first = rng.integers(len(FIRST_NAMES), size=num_users)
-    last = rng.integers(len(LAST_NAMES), size=num_users)
-    return [f"{FIRST_NAMES[a]} {LAST_NAMES[b]}" for a, b in zip(first, last, strict=True)]
+def _names(taxonomy: Taxonomy, *, num_users: int, rng: np.random.Generator) -> list[str]:
+    first = rng.choice(taxonomy.words["first_names"], num_users)
+    last = rng.choice(taxonomy.words["last_names"], num_users)
+    return [f"{given} {family}" for given, family in zip(first, last, strict=True)]
 
 
 def _email(name: str, *, number: int) -> str:

@@ -59,6 +59,7 @@ class Taxonomy:
     types: tuple[ProductType, ...]
     siblings: np.ndarray  # (T, T) float32: row t spreads one unit over the types that share t's parent
     complements: np.ndarray  # (T, T) float32: row t spreads one unit over the types bought with t
+    words: dict[str, tuple[str, ...]]  # ranges, first_names, last_names
 
     @property
     def index(self) -> dict[str, int]:
@@ -76,7 +77,12 @@ def load_taxonomy() -> Taxonomy:
     )
     siblings = [[float(a.parent == b.parent) for b in types] for a in types]
     complements = [[float(b.key in a.complements) for b in types] for a in types]
-    return Taxonomy(types=types, siblings=_rows_to_one(siblings), complements=_rows_to_one(complements))
+    return Taxonomy(
+        types=types,
+        siblings=_rows_to_one(siblings),
+        complements=_rows_to_one(complements),
+        words={name: _words(text) for name, text in source["words"].items()},
+    )
 
 
 def _parse_type(key: str, *, row: dict, source: dict, brands: dict[str, tuple[Brand, ...]]) -> ProductType:
