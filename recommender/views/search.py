@@ -26,12 +26,14 @@ def search(request: HttpRequest) -> HttpResponse:
     typed = request.GET.get("q", "")
     visitor = cast(ShopRequest, request).visitor
     results = finder.search_products(typed, visitor=visitor)
-    page = Paginator(results.product_ids, PAGE_SIZE).get_page(request.GET.get("page"))
+    paginator = Paginator(results.product_ids, PAGE_SIZE)
+    page = paginator.get_page(request.GET.get("page"))
     found = page.object_list or finder.popular_products(visitor=visitor, limit=POPULAR_SHOWN)
     context = {
         "query": results.query,
         "results": results,
         "page": page,
+        "page_range": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
         "products": finder.load_products(list(found), visitor=visitor),
         "was_cut": len(" ".join(typed.split())) > finder.MAX_QUERY_LENGTH,
     }
