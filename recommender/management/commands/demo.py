@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError(
-                "DEBUG: the demo makes an administrator with a known password, so it runs only with DEBUG=true"
+                "DEBUG: the demo makes an administrator with a known password; run it with DEBUG=true"
             )
         port = options["port"]
         if not options["no_serve"]:
@@ -63,7 +63,7 @@ class Command(BaseCommand):
     def print_logins(self, logins: list[demo.Login], *, port: int) -> None:
         address = f"http://{local_host(env.HOST)}:{port}"
         self.stdout.write(
-            f"\nShop    {address}/\nAdmin   {address}/admin/\n\nLogins, each with the password {demo.PASSWORD}"
+            f"\nShop    {address}/\nAdmin   {address}/admin/\n\nLogins, each password {demo.PASSWORD}"
         )
         width = max(len(login.email) for login in logins)
         for login in logins:
