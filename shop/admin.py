@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -58,9 +58,14 @@ class ShopUserAdmin(UserAdmin):
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
 
-    def get_inlines(self, request: HttpRequest, obj: Any | None) -> Any:
+    def get_inlines(self, request: HttpRequest, obj: Any | None) -> Any:  # noqa: ARG002 - Django's signature
         """Leave the profile out of the form that adds an account: there is none yet to edit."""
         return self.inlines if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Save the account, and give a new one the profile that every account has."""
+        super().save_model(request, obj, form, change)
+        Profile.objects.get_or_create(user=obj)
 
 
 @admin.register(Category)
@@ -90,6 +95,20 @@ class ProductImageInline(admin.TabularInline):
         return thumbnail(image)
 
 
+class StockFilter(admin.SimpleListFilter):
+    """Picks what is sold out, or nearly."""
+
+    title = "stock"
+    parameter_name = "stock_level"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        return [("out", "Sold out"), ("low", "Five or fewer"), ("in", "In stock")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:  # noqa: ARG002
+        chosen = {"out": Q(stock=0), "low": Q(stock__range=(1, 5)), "in": Q(stock__gt=0)}
+        return queryset.filter(chosen.get(self.value() or "", Q()))
+
+
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
     list_display = ("picture", "name", "sku", "category", "brand", "price", "stock", "rating", "active")
@@ -97,7 +116,7 @@ class ProductAdmin(admin.ModelAdmin):
     list_editable = ("stock", "active")
     list_filter = (
         "active",
-        ("stock", admin.EmptyFieldListFilter),
+        StockFilter,
         "category__depth",
         "repeatable",
         "released_at",
@@ -160,7 +179,7 @@ class OrderItemInline(admin.TabularInline):
     def line_total(self, item: OrderItem) -> str:
         return money(item.total)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
 
 
@@ -174,7 +193,7 @@ class OrderAdmin(admin.ModelAdmin):
     readonly_fields = ("number", "user", "total", "placed_at")
     inlines = (OrderItemInline,)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         """Orders come from checkout alone, which takes the stock."""
         return False
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.utils.functional import SimpleLazyObject
 
 from shop.selectors import carts, catalogue

@@ -39,7 +39,7 @@ def count_items(visitor: Visitor) -> int:
 
 
 def cart(visitor: Visitor) -> CartView:
-    """Return the cart, each line with `.problem`: why it cannot be bought as it stands, or ''. Two queries."""
+    """Return the cart, each line with `.problem`: why it cannot be bought so, or ''. Two queries."""
     lines = list(items_of(visitor).select_related("product").prefetch_related("product__images"))
     for line in lines:
         line.problem = problem_with(line, visitor=visitor)  # type: ignore[attr-defined]

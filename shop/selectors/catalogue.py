@@ -158,7 +158,7 @@ def is_shown_to(product: Product, *, visitor: Visitor) -> bool:
 
 
 def reviews(product: Product) -> list[Review]:
-    """Return the newest reviews with their writers; `.bought` says whether the writer bought it. One query."""
+    """Return the newest reviews with their writers; `.bought` says that the writer bought it. One query."""
     bought = OrderItem.objects.filter(product=product, order__user=OuterRef("user"))
     written = product.reviews.select_related("user").annotate(bought=Exists(bought))
     return list(written[:REVIEWS_SHOWN])

@@ -9,7 +9,7 @@ from shop.models import Order, User
 
 def orders_of(user: User) -> QuerySet[Order]:
     """Return the user's orders, newest first, each with `.things`: how many things it holds."""
-    return user.orders.annotate(things=Sum("items__quantity"))
+    return user.orders.annotate(things=Sum("items__quantity")).order_by("-placed_at", "-id")
 
 
 def order_of(user: User, *, number: uuid.UUID) -> Order | None:

@@ -27,7 +27,7 @@ def sign_up(*, email: str, password: str, name: str = "") -> User:
 
 @transaction.atomic
 def join_guest(visitor: Visitor) -> None:
-    """Give the account what its browser gathered before the log-in: the cart here, the rest by the listeners."""
+    """Give the account what its browser gathered as a guest: the cart here, the rest by listeners."""
     merge_guest_cart(visitor)
     visitor_logged_in.send(User, visitor=visitor)
 

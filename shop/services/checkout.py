@@ -73,7 +73,7 @@ def _own(order: Order, *, visitor: Visitor) -> Order:
 
 
 def _locked_lines(cart: Cart) -> list[CartItem]:
-    """Return the cart's lines, their products locked in the order of their ids, so that no two buyers deadlock."""
+    """Return the cart's lines, their products locked in one order for all, so that no two buyers deadlock."""
     lines = list(cart.items.order_by("product_id"))
     wanted = [line.product_id for line in lines]
     locked = Product.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
