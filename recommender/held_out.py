@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.utils import timezone
 
-from ml.data import Dataset, split_by_time
-from recommender import datasets
+from ml.config import TrainConfig
+from ml.data import KINDS, split_by_time
+from recommender import copying, datasets
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only training processes need it
-    from ml.training import TrainConfig, TrainedModel
+    from ml.training import TrainedModel
 
 TEST_SHARE = 0.2
 OnProgress = Callable[[str, float, str], None]
@@ -28,7 +30,7 @@ class Trial:
 
 
 def evaluate_held_out(
-    config: "TrainConfig",
+    config: TrainConfig,
     *,
     k: int = 10,
     seed: int = 7,
@@ -42,35 +44,37 @@ def evaluate_held_out(
     # Training needs torch, which takes seconds to import; web processes import this module through the admin.
     from ml import evaluation, training
 
-    data = datasets.build_dataset()
+    report = on_progress or (lambda stage, fraction, message: None)
+    now = timezone.now()
+    data = datasets.build_dataset(
+        as_of=now,
+        features_as_of=_cut(now),
+        on_progress=lambda fraction, message: report("data", 0.1 * fraction, message),
+    )
     training.require_enough(data)
     split = split_by_time(data.interactions, test_share=TEST_SHARE)
-    known = datasets.build_dataset(as_of=datetime.fromtimestamp(split.test_cut, tz=UTC))
-    model = training.train(known, config, on_progress=on_progress, should_stop=should_stop)
-    later = _with_all_events(known, data=data)
-    result = evaluation.evaluate(later, split=split, model=model, k=k, seed=seed)
+    known = replace(data, interactions=data.interactions.before(split.test_cut))
+    model = training.train(
+        known,
+        config,
+        on_progress=lambda stage, fraction, message: report(stage, _overall(stage, fraction), message),
+        should_stop=should_stop,
+    )
+    report("evaluate", 0.9, "Judging the model beside its baselines")
+    result = evaluation.evaluate(data, split=split, model=model, k=k, seed=seed)
     return Trial(metrics=result.to_dict(), table=result.table(), best_epoch=_best_epoch(model))
 
 
-def _with_all_events(known: Dataset, *, data: Dataset) -> Dataset:
-    """Return what was known at the cut with the events since: those of users and items that it knew."""
-    events = data.interactions
-    user_rows, user_found = _rows_of(data.users.ids, table_ids=known.users.ids)
-    item_rows, item_found = _rows_of(data.items.ids, table_ids=known.items.ids)
-    kept = events.take(user_found[events.user_index] & item_found[events.item_index])
-    moved = replace(
-        kept,
-        user_index=user_rows[kept.user_index].astype(np.int32),
-        item_index=item_rows[kept.item_index].astype(np.int32),
-    )
-    return replace(known, interactions=moved)
+def _cut(now: datetime) -> datetime | None:
+    """Return the moment that split_by_time will cut at, before the features as of that moment are read."""
+    timestamps = np.sort(copying.read_interactions(before=now, kinds=KINDS)["timestamp"])
+    position = round(len(timestamps) * (1 - TEST_SHARE))
+    return datetime.fromtimestamp(int(timestamps[position]), tz=UTC) if position < len(timestamps) else None
 
 
-def _rows_of(ids: np.ndarray, *, table_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return each id's row in the table, and whether it is there."""
-    order = np.argsort(table_ids)
-    place = order[np.minimum(np.searchsorted(table_ids, ids, sorter=order), len(table_ids) - 1)]
-    return place, table_ids[place] == ids
+def _overall(stage: str, fraction: float) -> float:
+    """Return the part of the whole trial: the search for the number of epochs, then the fit for as long."""
+    return 0.1 + 0.5 * fraction if stage == "train" else 0.6 + 0.3 * fraction
 
 
 def _best_epoch(model: "TrainedModel") -> int:

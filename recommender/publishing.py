@@ -53,7 +53,7 @@ def publish(
         _write_lists(
             version, user_ids=data.users.ids[users], scores_UI=scores_UI, product_ids_I=data.items.ids
         )
-        on_fraction((users[-1] + 1) / len(data.users))
+        on_fraction(float((users[-1] + 1) / len(data.users)))
     return Published(num_items=len(data.items), num_users=len(data.users))
 
 

@@ -1,7 +1,10 @@
 """What the shop tells, written down: one signal, one call."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
+
+from django.dispatch import Signal
 
 from recommender import interactions
 from recommender.interactions import Kind, record_interaction
@@ -12,7 +15,7 @@ from shop.visitors import Visitor
 
 def connect() -> None:
     """Listen to the shop; calling it again changes nothing."""
-    listeners = {
+    listeners: dict[Signal, Callable[..., None]] = {
         signals.product_viewed: on_product_viewed,
         signals.product_clicked: on_product_clicked,
         signals.cart_item_added: on_cart_item_added,

@@ -173,7 +173,7 @@ def remove_unregistered_folders() -> list[str]:
     return sorted(folder.name for folder in orphans)
 
 
-def _switch_to(version: ModelVersion, *, activated_at: datetime) -> ModelVersion:
+def _switch_to(version: ModelVersion, *, activated_at: datetime | None) -> ModelVersion:
     with transaction.atomic():
         _lock_versions()
         target = ModelVersion.objects.filter(pk=version.pk).first()

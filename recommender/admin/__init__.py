@@ -1,0 +1,13 @@
+"""The loop in the admin: watch and steer training and versions, read what was logged and recommended."""
+
+from recommender.admin.events import ImpressionAdmin, InteractionAdmin, RecommendationAdmin
+from recommender.admin.model_versions import ModelVersionAdmin
+from recommender.admin.training_runs import TrainingRunAdmin
+
+__all__ = [
+    "ImpressionAdmin",
+    "InteractionAdmin",
+    "ModelVersionAdmin",
+    "RecommendationAdmin",
+    "TrainingRunAdmin",
+]

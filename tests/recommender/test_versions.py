@@ -34,7 +34,9 @@ def model() -> Any:
         timestamp=1_700_000_000 + step * 86_400 + user,
     )
     data = Dataset(
-        users=EntityTable(ids=np.arange(100, 112)), items=EntityTable(ids=np.arange(200, 208)), interactions=events
+        users=EntityTable(ids=np.arange(100, 112)),
+        items=EntityTable(ids=np.arange(200, 208)),
+        interactions=events,
     )
     return train(data, TrainConfig(max_epochs=1, embedding_dim=4, content_width=8, refit=False))
 
@@ -66,7 +68,10 @@ def statuses() -> dict[int, str]:
 def test_a_registered_version_keeps_its_provenance_and_its_weights(model: Any, folder: Path) -> None:
     until = timezone.now()
     version = versions.register(
-        model, provenance=Provenance(config={"seed": 7}, num_interactions=48, data_until=until, gate={"passed": True})
+        model,
+        provenance=Provenance(
+            config={"seed": 7}, num_interactions=48, data_until=until, gate={"passed": True}
+        ),
     )
     version.refresh_from_db()
     assert (version.status, version.num_interactions, version.data_until) == (Status.REGISTERED, 48, until)

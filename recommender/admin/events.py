@@ -1,0 +1,41 @@
+"""What visitors did, what they were shown, and the lists made ahead for them."""
+
+from django.contrib import admin
+
+from recommender.admin.readonly import ReadOnlyAdmin
+from recommender.models import Impression, Interaction, Recommendation
+
+
+@admin.register(Interaction)
+class InteractionAdmin(ReadOnlyAdmin):
+    list_display = ["occurred_at", "kind", "product", "value", "user", "visitor_id", "placement"]
+    list_filter = ["kind", "placement", "occurred_at"]
+    list_select_related = ["product", "user"]
+    search_fields = ["product__sku", "product__name", "user__email", "=visitor_id"]
+    ordering = ["-occurred_at"]
+
+
+@admin.register(Impression)
+class ImpressionAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "placement", "source", "version", "user", "anchor", "number_of_products"]
+    list_filter = ["placement", "source", "version", "created_at"]
+    list_select_related = ["version", "user", "anchor"]
+    search_fields = ["=id", "user__email", "=visitor_id"]
+    ordering = ["-created_at"]
+
+    @admin.display(description="products")
+    def number_of_products(self, impression: Impression) -> int:
+        return len(impression.product_ids)
+
+
+@admin.register(Recommendation)
+class RecommendationAdmin(ReadOnlyAdmin):
+    list_display = ["user", "version", "number_of_products", "created_at"]
+    list_filter = ["version"]
+    list_select_related = ["version", "user"]
+    search_fields = ["user__email"]
+    ordering = ["-version", "user"]
+
+    @admin.display(description="products")
+    def number_of_products(self, recommendation: Recommendation) -> int:
+        return len(recommendation.product_ids)

@@ -1,0 +1,21 @@
+"""The progress bar of a training on the command line."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[str, float, str], None]]:
+    """Return the on_progress function that moves a bar from 0 to 100 %."""
+    with tqdm(
+        total=100, bar_format="{desc} {percentage:3.0f}%|{bar}| {elapsed} {postfix}", leave=False
+    ) as bar:
+
+        def on_progress(stage: str, fraction: float, message: str) -> None:
+            bar.set_description_str(stage, refresh=False)
+            bar.set_postfix_str(message, refresh=False)
+            bar.update(100 * fraction - bar.n)
+
+        yield on_progress

@@ -1,0 +1,46 @@
+"""Doorways from the queue: each task fetches by id and calls one function."""
+
+from celery import shared_task
+from kombu.exceptions import OperationalError
+
+from recommender import content, runs, training
+from recommender.models import TrainingRun
+from shop.embedded import ServiceError
+
+
+class QueueDown(Exception):
+    """The message broker took no message; the text says how to start it."""
+
+
+@shared_task
+def train(run_id: int) -> None:
+    """Carry out a requested run; a message delivered twice trains once."""
+    training.execute(run_id)
+
+
+@shared_task
+def fail_abandoned_runs() -> None:
+    """Fail the runs whose process is gone."""
+    runs.fail_abandoned_runs()
+
+
+@shared_task
+def embed_new_items() -> None:
+    """Give products that are newer than the active version their place among the recommendations."""
+    training.embed_new_items()
+
+
+@shared_task
+def update_content_embeddings() -> None:
+    """Bring the text and image vectors up to date with the catalogue."""
+    content.update_content_embeddings()
+
+
+def enqueue_training(run: TrainingRun) -> None:
+    """Hand the run to a worker; call it once the run is committed. Raises QueueDown, the run then failed."""
+    try:
+        train.apply_async([run.pk], retry=False)
+    except (OperationalError, ServiceError, OSError) as error:
+        cure = f"The queue cannot be reached ({error}); start Redis, or correct REDIS_URL, and train again."
+        runs.finish(run, state=runs.State.FAILED, line=cure, error=cure)
+        raise QueueDown(cure) from error

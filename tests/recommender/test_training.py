@@ -1,0 +1,407 @@
+"""A run ends with a better version serving, or with a reason and the old version serving."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import numpy as np
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from recommender import embeddings, gate, held_out, runs, training, versions
+from recommender.models import (
+    Interaction,
+    ItemEmbedding,
+    ModelVersion,
+    Recommendation,
+    TrainingRun,
+    UserEmbedding,
+)
+from shop import embedded
+from shop.models import Category, Product, User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TINY = {"max_epochs": 3, "embedding_dim": 8, "content_width": 8, "patience": 1}
+NUM_USERS, NUM_PRODUCTS = 40, 20
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(versions, "data_dir", lambda: tmp_path)
+    embeddings.forget_item_matrices()
+    return tmp_path
+
+
+@pytest.fixture
+def shop() -> None:
+    """40 users, half of whom buy among the first 10 products and half among the others, one a day each."""
+    roots = [
+        Category.objects.create(name=name, slug=name.lower(), path=name.lower()) for name in ("Home", "Toys")
+    ]
+    products = Product.objects.bulk_create(
+        Product(
+            sku=f"P{n}",
+            name=f"Product {n}",
+            category=roots[n // 10],
+            price=5 + n,
+            stock=9,
+            released_at=timezone.now() - timedelta(days=90),
+        )
+        for n in range(NUM_PRODUCTS)
+    )
+    users = User.objects.bulk_create(
+        User(email=f"u{n}@example.com", date_joined=timezone.now() - timedelta(days=60))
+        for n in range(NUM_USERS)
+    )
+    rng, now = np.random.default_rng(5), timezone.now()
+    Interaction.objects.bulk_create(
+        Interaction(
+            user=user,
+            product=products[10 * (n % 2) + place],
+            kind="purchase",
+            value=1,
+            occurred_at=now - timedelta(days=20 - 2 * day, minutes=n),
+        )
+        for n, user in enumerate(users)
+        for day, place in enumerate(rng.permutation(10)[:8].tolist())
+    )
+
+
+def trained(**config: Any) -> TrainingRun:
+    return training.execute(runs.request_run(config={**TINY, **config}).pk, force=True)
+
+
+def trial(recall: float = 0.5) -> held_out.Trial:
+    """An evaluation that beats popularity (0.1) when `recall` is above it."""
+    values = {"two_tower": recall, "popularity": 0.1, "random": 0.01}
+    rows = {name: {"hit@10": value, "recall@10": value} for name, value in values.items()}
+    return held_out.Trial(metrics={"rows": rows}, table="", best_epoch=1)
+
+
+def quick(monkeypatch: pytest.MonkeyPatch, *, recall: float = 0.5) -> None:
+    """Leave out what a test does not look at: the trial and the feature store's refresh."""
+    monkeypatch.setattr(held_out, "evaluate_held_out", lambda *_, **__: trial(recall))
+    monkeypatch.setattr(training.features, "materialize", lambda: None)
+
+
+def serving(number: int = 1) -> ModelVersion:
+    return ModelVersion.objects.create(status="active", activated_at=timezone.now() - timedelta(days=number))
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_a_new_version_serving_everybody(shop: None) -> None:
+    told: list[tuple[str, float]] = []
+    old = serving()
+    run = runs.request_run(config=TINY)
+    run = training.execute(
+        run.pk, force=True, on_progress=lambda stage, fraction, message: told.append((stage, fraction))
+    )
+    assert (run.state, run.error) == ("succeeded", "")
+    version = versions.active_version()
+    assert version == run.version != old
+    assert ModelVersion.objects.get(pk=old.pk).status == "retired"
+    assert version.num_interactions == NUM_USERS * 8
+    assert set(run.metrics["rows"]) == {"two_tower", "category_rule", "item_knn", "popularity", "random"}
+    assert ItemEmbedding.objects.filter(version=version).count() == NUM_PRODUCTS
+    assert UserEmbedding.objects.filter(version=version).count() == NUM_USERS
+    tower = versions.load_user_tower(version)
+    assert (
+        tower.encode_user(user_id=User.objects.earliest("id").pk).shape
+        == embeddings.item_matrix(version.pk)[1][0].shape
+    )
+    assert [fraction for _, fraction in told] == sorted(fraction for _, fraction in told)
+    assert run.progress == 1
+    assert f"{version} serves now." in run.log
+    lists = Recommendation.objects.filter(version=version)
+    assert lists.count() == NUM_USERS
+    one = lists.earliest("user_id")
+    bought = set(Interaction.objects.filter(user=one.user).values_list("product_id", flat=True))
+    assert len(one.product_ids) == NUM_PRODUCTS - len(bought)
+    assert not bought & set(one.product_ids)
+    assert one.scores == sorted(one.scores, reverse=True)
+
+
+def test_too_little_data_fails_the_run_and_says_what_is_missing() -> None:
+    old = serving()
+    run = trained()
+    assert run.state == "failed"
+    assert "Training needs at least 20 positive interactions (there are 0)" in run.error
+    assert "NotEnoughData" in run.log
+    assert versions.active_version() == old
+
+
+def test_an_unknown_setting_fails_the_run_by_name() -> None:
+    run = trained(embeding_dim=8)
+    assert run.state == "failed"
+    assert "embeding_dim" in run.error
+
+
+def test_a_message_delivered_twice_trains_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = runs.request_run()
+    runs.claim(run.pk)
+    monkeypatch.setattr(training, "_train_and_activate", lambda *_, **__: pytest.fail("trained again"))
+    assert training.execute(run.pk).state == "running"
+
+
+def test_a_cancelled_run_stops_between_batches_and_leaves_nothing(
+    shop: None, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    quick(monkeypatch)
+    old = serving()
+    run = runs.request_run(config=TINY)
+
+    def cancel_in_training(stage: str, fraction: float, message: str) -> None:
+        if stage == "Training on all events":
+            runs.cancel(run)
+
+    monkeypatch.setattr(
+        held_out,
+        "evaluate_held_out",
+        lambda *_, **__: held_out.Trial(metrics=trial().metrics, table="", best_epoch=10_000),
+    )
+    run = training.execute(run.pk, on_progress=cancel_in_training)
+    assert run.state == "cancelled"
+    assert "the version before serves on" in run.log
+    assert versions.active_version() == old
+    assert ModelVersion.objects.count() == 1
+    assert not (folder / "models").exists()
+
+
+def test_a_wish_to_cancel_just_before_the_switch_is_heard(
+    shop: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    run = runs.request_run(config=TINY)
+    activate = training._activate
+
+    def cancel_first(run: TrainingRun, *, version: ModelVersion) -> None:
+        runs.cancel(run)
+        activate(run, version=version)
+
+    monkeypatch.setattr(training, "_activate", cancel_first)
+    assert training.execute(run.pk).state == "cancelled"
+    assert versions.active_version() is None
+    assert not ModelVersion.objects.exists()
+    assert not ItemEmbedding.objects.exists()
+
+
+def test_a_version_that_loses_to_popularity_is_kept_but_does_not_serve(
+    shop: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch, recall=0.05)
+    old = serving()
+    run = training.execute(runs.request_run(config=TINY).pk)
+    assert (run.state, run.version.status) == ("succeeded", "rejected")
+    assert "below popularity" in run.version.gate["reasons"][0]
+    assert "rejected" in run.log
+    assert versions.active_version() == old
+    assert not ItemEmbedding.objects.exists()
+
+
+def test_force_lets_such_a_version_serve_and_says_so(shop: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick(monkeypatch, recall=0.05)
+    run = trained()
+    assert versions.active_version() == run.version
+    assert run.version.gate["forced"] is True
+
+
+def test_a_full_disk_fails_the_run_and_the_old_version_serves(
+    shop: None, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    from ml import artifacts
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    quick(monkeypatch)
+    monkeypatch.setattr(artifacts, "save_file", full)
+    old = serving()
+    run = trained()
+    assert run.state == "failed"
+    assert "The disk is full" in run.error
+    assert "Traceback" in run.log
+    assert versions.active_version() == old
+    assert ModelVersion.objects.count() == 1
+    assert list((folder / "models").iterdir()) == []
+
+
+def test_a_run_that_was_given_up_meanwhile_does_not_activate(
+    shop: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    judge = gate.judge
+
+    def given_up(*args: Any, **kwargs: Any) -> gate.Verdict:
+        TrainingRun.objects.update(state="failed", error="found abandoned")
+        return judge(*args, **kwargs)
+
+    monkeypatch.setattr(gate, "judge", given_up)
+    run = trained()
+    assert (run.state, run.error) == ("failed", "found abandoned")
+    assert versions.active_version() is None
+    assert not ModelVersion.objects.exists()
+
+
+def test_a_feature_store_that_is_down_does_not_undo_the_version(
+    shop: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+
+    def down() -> None:
+        raise ConnectionError("no Redis")
+
+    monkeypatch.setattr(training.features, "materialize", down)
+    run = trained()
+    assert run.state == "succeeded"
+    assert versions.active_version() == run.version
+    assert "feature store was not refreshed (no Redis)" in run.log
+
+
+def test_products_newer_than_the_version_get_their_vectors(
+    shop: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    version = trained().version
+    assert training.embed_new_items() == 0
+    toys = Category.objects.get(slug="toys")
+    kite = Product.objects.create(sku="KITE", name="Kite", category=toys, price=12, stock=3)
+    assert training.embed_new_items() == 1
+    vector = ItemEmbedding.objects.get(version=version, product=kite).vector
+    assert np.linalg.norm(vector[:-1]) == pytest.approx(1, abs=1e-3)
+    assert training.embed_new_items() == 0
+
+
+def test_without_a_version_there_is_nothing_to_embed() -> None:
+    assert training.embed_new_items() == 0
+
+
+def test_the_command_trains_and_reports(shop: None, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    quick(monkeypatch)
+    call_command("train", "--epochs", "2", "--config", "embedding_dim=8", "--config", "content_width=8")
+    version = versions.active_version()
+    assert version is not None
+    assert f"{version} serves now: hit@10 0.5000" in capsys.readouterr().out
+    assert TrainingRun.objects.get().config == {"max_epochs": 2, "embedding_dim": 8, "content_width": 8}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cure"),
+    [
+        (["--config", "embedding_dim"], "KEY=VALUE"),
+        (["--config", "embeding_dim=8"], "embeding_dim"),
+        (["--epochs", "0"], "max_epochs at least 1"),
+    ],
+)
+def test_wrong_settings_are_refused_before_a_run_begins(arguments: list[str], cure: str) -> None:
+    with pytest.raises(CommandError, match=cure):
+        call_command("train", *arguments)
+    assert not TrainingRun.objects.exists()
+
+
+def test_the_command_refuses_a_second_run_and_a_rejected_version(
+    shop: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = runs.request_run()
+    with pytest.raises(CommandError, match=f"Training run {first.pk} is queued"):
+        call_command("train")
+    runs.cancel(first)
+    quick(monkeypatch, recall=0.05)
+    with pytest.raises(CommandError, match="Overrule the gate with --force"):
+        call_command("train", "--epochs", "1")
+
+
+def test_ctrl_c_cancels_the_run(shop: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(held_out, "evaluate_held_out", interrupt)
+    with pytest.raises(CommandError, match="is cancelled"):
+        call_command("train")
+    assert TrainingRun.objects.get().state == "cancelled"
+
+
+@pytest.mark.slow
+def test_evaluate_prints_the_model_beside_four_baselines(shop: None, capsys: Any, tmp_path: Path) -> None:
+    out = tmp_path / "metrics.json"
+    call_command("evaluate", "--epochs", "2", "--config", "embedding_dim=8", "--json", str(out))
+    printed = capsys.readouterr().out
+    for word in (
+        "two_tower",
+        "category_rule",
+        "item_knn",
+        "popularity",
+        "random",
+        "hit@10",
+        "ndcg@10",
+        "mrr",
+    ):
+        assert word in printed
+    assert '"coverage"' in out.read_text()
+    assert not ModelVersion.objects.exists()
+
+
+def test_evaluate_without_data_says_what_is_missing() -> None:
+    with pytest.raises(CommandError, match="Training needs at least"):
+        call_command("evaluate")
+
+
+def test_rollback_without_an_earlier_version_says_so() -> None:
+    with pytest.raises(CommandError, match="No earlier version"):
+        call_command("rollback")
+
+
+@pytest.mark.slow
+def test_after_kill_9_in_mid_training_the_old_version_serves_and_the_next_run_succeeds(
+    shop: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old = serving()
+    worker = subprocess.Popen(
+        [sys.executable, "manage.py", "train", "--epochs", "1000000", "--config", "patience=1000000"],
+        cwd=settings.BASE_DIR,
+        env={
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "REDIS_URL": embedded.redis_url(),
+            "DATA_DIR": str(tmp_path),
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: TrainingRun.objects.filter(log__contains="epoch").exists(), seconds=90)
+    finally:
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+    killed = TrainingRun.objects.get()
+    assert killed.state == "running"
+    assert versions.active_version() == old
+    TrainingRun.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=61))
+    quick(monkeypatch)
+    run = trained()
+    killed.refresh_from_db()
+    assert (killed.state, run.state) == ("failed", "succeeded")
+    assert versions.active_version() == run.version
+
+
+def database_url() -> str:
+    """The address of the tests' own database, for another process."""
+    params = embedded.postgres_params()
+    where = urlencode({"host": params["HOST"]}, quote_via=quote)
+    return f"postgresql://{params['USER']}@/{params['NAME']}?{where}"
+
+
+def wait_until(condition: Any, *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.2)
