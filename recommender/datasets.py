@@ -1,0 +1,229 @@
+"""What the towers learn from and are asked with: the loop's rows as ml.data, as of a moment.
+
+One set of formulas turns raw features into tower inputs, for training columns and for a live visitor alike.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.utils import timezone
+
+from ml.data import DAY_SECONDS, KINDS, Dataset, EntityTable, Interactions
+from recommender import copying, features
+from recommender.models import ContentEmbedding, Interaction
+from shop.models import Category, Product, Profile, User
+from shop.visitors import Visitor
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserFeatures:
+    """One live visitor's inputs for NumpyUserTower.encode_user; unknown values are left out."""
+
+    numeric: dict[str, float]
+    categorical: dict[str, str]
+    multi: dict[str, tuple[str, ...]]
+
+
+def build_dataset(
+    *,
+    as_of: datetime | None = None,
+    features_as_of: datetime | None = None,
+    on_progress: Progress | None = None,
+) -> Dataset:
+    """Users, items and the users' interactions as known before `as_of` (now); four COPY reads and Feast.
+
+    `features_as_of` (default: `as_of`) is the moment of the features. Give the evaluation's cut, so that
+    popularity and activity tell nothing of the events that are tested. Guests' events are no training rows of
+    users, but they count in popularity. `on_progress(fraction, message)` is called before each part.
+    """
+    as_of = as_of or timezone.now()
+    moment = features_as_of or as_of
+    report = on_progress or (lambda fraction, message: None)
+    report(0.0, "Reading interactions")
+    events = copying.read_interactions(before=as_of, kinds=KINDS)
+    report(0.4, "Reading user features")
+    user_ids = _user_ids(as_of)
+    users = _user_table(user_ids, moment)
+    report(0.6, "Reading product features")
+    product_ids = _product_ids(as_of)
+    items = _item_table(product_ids, moment)
+    report(0.9, "Joining")
+    return Dataset(users=users, items=items, interactions=_join(events, user_ids, product_ids))
+
+
+def user_features_online(visitor: Visitor) -> UserFeatures:
+    """The tower inputs of whoever is looking, in about a millisecond.
+
+    What the visitor told us (region, age, preferences) comes from the visitor, fresher than the store. The rest
+    comes from Feast online, or from the database (three queries) while the store is away or has not met the
+    user.
+    """
+    now = timezone.now()
+    raw: dict[str, Any] = {}
+    if visitor.user is not None:
+        rows = features.online_user_features([visitor.user.pk])
+        raw = rows[0] if rows and rows[0] else _raw_user_from_database(visitor.user)
+    inputs = _inputs_of_row(raw, now)
+    if visitor.age is not None:
+        inputs.numeric["age"] = float(visitor.age)
+    if visitor.region:
+        inputs.categorical["region"] = visitor.region
+    if visitor.preference_ids:
+        inputs.multi["preferences"] = _with_parents(
+            Category.objects.filter(pk__in=visitor.preference_ids).values_list("path", flat=True)
+        )
+    return inputs
+
+
+# Formulas: raw feature columns to tower inputs
+
+
+def user_numbers(raw: Mapping[str, np.ndarray], moment: datetime) -> dict[str, np.ndarray]:
+    """(N,) float32 columns; NaN where unknown, and 0 interactions where there is no activity."""
+    today = int(f"{moment:%Y%m%d}")
+    columns = {
+        # 20260401 - 19900501 = 359900: whole years are what remains above the last four digits
+        "age": np.floor((today - raw["birth_day"]) / 10_000),
+        "days_since_signup": np.maximum((moment.timestamp() - raw["signed_up_at"]) / DAY_SECONDS, 0),
+        "num_interactions": np.nan_to_num(raw["num_interactions"], nan=0.0),
+        "mean_price": raw["mean_price"],
+    }
+    return {name: column.astype(np.float32) for name, column in columns.items()}
+
+
+def item_numbers(raw: Mapping[str, np.ndarray], moment: datetime) -> dict[str, np.ndarray]:
+    """(N,) float32 columns; NaN where unknown. Ratings given here win over the catalogue's."""
+    rated_here = np.nan_to_num(raw["num_ratings"], nan=0.0) > 0
+    rating_count = np.where(rated_here, raw["num_ratings"], raw["catalogue_rating_count"])
+    columns = {
+        "log_price": np.log1p(raw["price"]),
+        "discount": raw["discount"],
+        "rating": np.where(rated_here, raw["mean_rating"], raw["catalogue_rating"]),
+        "log_rating_count": np.log1p(np.nan_to_num(rating_count, nan=0.0)),
+        "days_since_release": np.maximum((moment.timestamp() - raw["released_at"]) / DAY_SECONDS, 0),
+        "log_popularity": np.log1p(np.nan_to_num(raw["popularity"], nan=0.0)),
+    }
+    return {name: column.astype(np.float32) for name, column in columns.items()}
+
+
+def _inputs_of_row(raw: Mapping[str, Any], now: datetime) -> UserFeatures:
+    """A single user's raw values through the formulas of the columns."""
+    names = ("birth_day", "signed_up_at", "num_interactions", "mean_price")
+    columns = {name: np.array([raw.get(name, np.nan)], dtype=np.float64) for name in names}
+    numeric = {name: float(column[0]) for name, column in user_numbers(columns, now).items()}
+    return UserFeatures(
+        numeric={name: value for name, value in numeric.items() if np.isfinite(value)},
+        categorical={"region": raw["region"]} if raw.get("region") else {},
+        multi={"preferences": tuple(raw.get("preferences") or ())},
+    )
+
+
+# Tables
+
+
+def _user_ids(as_of: datetime) -> np.ndarray:
+    """Sorted ids of the users who had joined, or whose imported events are older than their account."""
+    acted = Exists(Interaction.objects.filter(user=OuterRef("pk"), occurred_at__lt=as_of))
+    known = User.objects.filter(Q(date_joined__lte=as_of) | acted)
+    return np.array(sorted(known.values_list("pk", flat=True).iterator()), dtype=np.int64)
+
+
+def _product_ids(as_of: datetime) -> np.ndarray:
+    """Sorted ids of the products on sale that were known, and of all that anybody touched."""
+    touched = Exists(Interaction.objects.filter(product=OuterRef("pk"), occurred_at__lt=as_of))
+    known = Q(active=True) & (Q(created_at__lte=as_of) | Q(released_at__lte=as_of))
+    products = Product.objects.filter(known | touched).order_by()
+    return np.array(sorted(products.values_list("pk", flat=True).iterator()), dtype=np.int64)
+
+
+def _join(events: dict[str, np.ndarray], user_ids: np.ndarray, product_ids: np.ndarray) -> Interactions:
+    """The events by dense rows, in time order; those of a user or product deleted since the read are left out."""
+    kept = np.isin(events["user_id"], user_ids) & np.isin(events["product_id"], product_ids)
+    return Interactions.from_columns(
+        np.searchsorted(user_ids, events["user_id"][kept]),
+        item_index=np.searchsorted(product_ids, events["product_id"][kept]),
+        kind=events["kind"][kept],
+        value=events["value"][kept],
+        timestamp=events["timestamp"][kept],
+    )
+
+
+def _user_table(user_ids: np.ndarray, moment: datetime) -> EntityTable:
+    if not len(user_ids):
+        return EntityTable(ids=user_ids)
+    raw = features.historical_user_features(user_ids, moment)
+    return EntityTable(
+        ids=user_ids,
+        numeric=user_numbers(raw, moment),
+        categorical={"region": raw["region"]},
+        multi={"preferences": raw["preferences"].tolist()},
+    )
+
+
+def _item_table(product_ids: np.ndarray, moment: datetime) -> EntityTable:
+    if not len(product_ids):
+        return EntityTable(ids=product_ids)
+    raw = features.historical_item_features(product_ids, moment)
+    return EntityTable(
+        ids=product_ids,
+        numeric=item_numbers(raw, moment),
+        categorical={"category": raw["category"], "brand": raw["brand"]},
+        multi={name: raw[name].tolist() for name in ("category_path", "attributes")},
+        vectors=_content_vectors(product_ids),
+    )
+
+
+def _content_vectors(product_ids: np.ndarray) -> dict[str, np.ndarray]:
+    """(N, d) float32 text and image vectors of the current encoder; a zero row where there is none."""
+    encoder = _current_encoder()
+    found = {"text": "text_vector", "image": "image_vector"} if encoder else {}
+    vectors = {}
+    for name, column in found.items():
+        ids, rows = copying.read_content_vectors(column, encoder=str(encoder))
+        if not len(ids):
+            continue
+        matrix = np.zeros((len(product_ids), rows.shape[1]), dtype=np.float32)
+        kept = np.isin(ids, product_ids)
+        matrix[np.searchsorted(product_ids, ids[kept])] = rows[kept]
+        vectors[name] = matrix
+    return vectors
+
+
+def _current_encoder() -> str | None:
+    """The encoder of most products, the newest of equals: one that is still at work does not count yet."""
+    encoders = ContentEmbedding.objects.values("encoder").annotate(
+        number=Count("pk"), newest=Max("created_at")
+    )
+    row = encoders.order_by("-number", "-newest").first()
+    return row["encoder"] if row else None
+
+
+# One user without the store
+
+
+def _raw_user_from_database(user: User) -> dict[str, Any]:
+    """The same raw values as the views user_profile and user_activity give, for one user and right now."""
+    profile = Profile.objects.filter(user=user).prefetch_related("preferences").first()
+    activity = copying.read_activity(user.pk)
+    raw: dict[str, Any] = {"signed_up_at": user.date_joined.timestamp(), **activity}
+    if profile is not None:
+        raw["region"] = profile.region
+        raw["preferences"] = _with_parents(category.path for category in profile.preferences.all())
+        if profile.birth_date is not None:
+            raw["birth_day"] = int(f"{profile.birth_date:%Y%m%d}")
+    return raw
+
+
+def _with_parents(paths: Iterable[str]) -> tuple[str, ...]:
+    """The category paths with all their ancestors, sorted: home/mugs gives home and home/mugs."""
+    found: set[str] = set()
+    for path in paths:
+        slugs = path.split("/")
+        found.update("/".join(slugs[: level + 1]) for level in range(len(slugs)))
+    return tuple(sorted(found))
