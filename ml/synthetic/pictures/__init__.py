@@ -33,7 +33,7 @@ def draw_product(
 ) -> Image.Image:
     """Return a square RGB picture, `size` pixels wide; `seed` settles the background and small variations.
 
-    `product_type` is a key of ml/synthetic/catalogue.toml such as "mug"; `attributes` give colour and pattern.
+    `product_type` is a key of catalogue.toml such as "mug"; `attributes` give colour and pattern.
     """
     if product_type not in SHAPES:
         raise ValueError(f"There is no drawing for {product_type!r}; use one of {', '.join(sorted(SHAPES))}.")
@@ -92,5 +92,5 @@ def _draw_all(task: Task) -> None:
 def save(picture: Image.Image, path: Path) -> None:
     """Write a WebP file that is whole or not there: a killed run leaves nothing to be taken for done."""
     unfinished = path.with_suffix(".part")
-    picture.save(unfinished, "WEBP", quality=82, method=2)
+    picture.save(unfinished, "WEBP", quality=82, method=1)
     unfinished.replace(path)

@@ -42,7 +42,7 @@ class Canvas:
     def shadow(self, x: float, y: float, rx: float, ry: float = 3.5) -> None:
         """Draw the soft shadow of a thing that stands at (x, y)."""
         box = self._box((x - rx * 1.2, y - ry, x + rx * 1.2, y + ry))
-        mask = _soft_ellipse().resize((box[2] - box[0], box[3] - box[1]))
+        mask = _soft_ellipse().resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.BILINEAR)
         self._image.paste((70, 72, 82), box[:2], mask)
 
     def ellipse(
@@ -113,7 +113,7 @@ class Canvas:
         draw_mask(ImageDraw.Draw(mask), (0, 0, extent[0] - 1, extent[1] - 1))
         self._image.paste(colour if colour is not None else self._cloth(extent), (left, top), mask)
         if shade:
-            shading = ImageChops.multiply(mask, _shading().resize(extent))
+            shading = ImageChops.multiply(mask, _shading().resize(extent, Image.Resampling.BILINEAR))
             self._image.paste((24, 24, 34), (left, top), shading)
 
     def _cloth(self, extent: tuple[int, int]) -> Image.Image:

@@ -163,7 +163,7 @@ def watch(c: Canvas) -> None:
     strap = c.main if c.pick(2) else LEATHER
     c.polygon([(39, 34), (42, 8), (58, 8), (61, 34)], strap)
     c.polygon([(39, 66), (42, 92), (58, 92), (61, 66)], strap)
-    for y in (78, 83, 88):
+    for y in (78.0, 83.0, 88.0):
         c.ellipse(50, y, 1, 1, darker(strap, 0.5), shade=False)
     c.rounded((73, 47, 78, 53), 1, STEEL)
     c.ellipse(50, 50, 24, 24, STEEL)
@@ -179,7 +179,7 @@ def sunglasses(c: Canvas) -> None:
     c.shadow(50, 70, 40)
     c.stroke([(12, 44), (18, 28), (30, 22)], 2.4, c.dark, curved=True)
     c.stroke([(88, 44), (82, 28), (70, 22)], 2.4, c.dark, curved=True)
-    radius = 17 if c.pick(2) else 8
+    radius = 16.0 if c.pick(2) else 8.0
     for left in (8, 54):
         c.rounded((left, 36, left + 38, 68), radius)
         c.rounded((left + 4, 40, left + 34, 64), radius - 3, (52, 56, 66))
