@@ -66,7 +66,7 @@ def longer_than(texts: pa.Array, length: int) -> np.ndarray:
 
 def as_mask(array: pa.Array) -> np.ndarray:
     """Return (M,) bool with null as False."""
-    return pc.fill_null(array, pa.scalar(False)).to_numpy(zero_copy_only=False)
+    return pc.fill_null(array, fill_value=False).to_numpy(zero_copy_only=False)
 
 
 def is_missing(array: pa.Array) -> np.ndarray:

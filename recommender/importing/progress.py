@@ -1,5 +1,7 @@
 """Progress bars on stderr."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
@@ -16,3 +18,14 @@ def bar(description: str, *, shown: bool, total: int | None = None, unit: str = 
         mininterval=0.3,
         dynamic_ncols=True,
     )
+
+
+@contextmanager
+def share_bar(description: str, *, shown: bool) -> Iterator[Callable[[float], None]]:
+    """Yield a function to call with the share done, from 0 to 1."""
+    with bar(description, shown=shown, total=100, unit="%") as progress:
+
+        def show(share: float) -> None:
+            progress.update(round(100 * share) - progress.n)
+
+        yield show

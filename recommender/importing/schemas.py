@@ -86,7 +86,7 @@ ONLINE_RETAIL = Schema(
         ),
     ),
 )
-SCHEMAS = (QUICKSTART, SHOP, ONLINE_RETAIL)
+SCHEMAS = (SHOP, QUICKSTART, ONLINE_RETAIL)
 FORMATS = ("auto", *(schema.name for schema in SCHEMAS))
 
 
@@ -123,7 +123,7 @@ def _check_columns(schema: Schema, files: dict[str, tuple[FileSchema, Path]], *,
     for file, path in files.values():
         if missing := file.missing(column_names(path, limits=limits)):
             raise ImportRefused(
-                f"{path.name} lacks {', '.join(missing)}, needed in the {schema.name} schema. {known_schemas()}"
+                f"{path.name} lacks {', '.join(missing)}, needed for {schema.name}. {known_schemas()}"
             )
 
 
@@ -141,10 +141,14 @@ def _by_columns(candidates: list[Schema], source: Source, *, limits: Limits) -> 
                         f"Both {taken[file.entity][1].name} and {path.name} look like {file.entity}."
                     )
                 taken[file.entity] = (file, path)
-    for schema in candidates:
-        if schema.name in matches:
-            return Found(schema=schema, files=matches[schema.name])
-    raise ImportRefused(_no_match(candidates, source.files[0], limits=limits))
+    fitting = [schema for schema in candidates if schema.name in matches]
+    if not fitting:
+        raise ImportRefused(_no_match(candidates, source.files[0], limits=limits))
+    # Our users need one column only, which the quickstart has too: the schema that asks for most fits.
+    best = max(
+        fitting, key=lambda schema: sum(len(file.required) for file, _ in matches[schema.name].values())
+    )
+    return Found(schema=best, files=matches[best.name])
 
 
 def _no_match(candidates: list[Schema], path: Path, *, limits: Limits) -> str:
