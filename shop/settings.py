@@ -68,7 +68,7 @@ def _database() -> dict[str, object]:
 DEBUG = env.DEBUG
 SECRET_KEY = _secret_key()
 DATA_DIR = env.DATA_DIR
-ALLOWED_HOSTS = ["*"] if DEBUG else list(env.ALLOWED_HOSTS)
+ALLOWED_HOSTS = ["*"] if DEBUG else [*env.ALLOWED_HOSTS, "localhost"]  # health checks come from here
 CSRF_TRUSTED_ORIGINS = list(env.CSRF_TRUSTED_ORIGINS)
 
 INSTALLED_APPS = [

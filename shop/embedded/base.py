@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db.backends.postgresql import base
 from django.db.utils import OperationalError
@@ -22,7 +23,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         try:
             return super().get_new_connection(conn_params)
-        except base.Database.OperationalError as error:
+        except psycopg.OperationalError as error:
             if settings.DATABASE_URL:
                 raise DatabaseUnavailableError(self._advice(error)) from error
         # The embedded server was up a moment ago; had it been killed, this starts it again.

@@ -54,7 +54,7 @@ def test_production_needs_a_secret_key(tmp_path: Path):
 def test_production_demands_https_and_its_own_host_name():
     names = ("ALLOWED_HOSTS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT")
     found = read(*names, "SECURE_HSTS_SECONDS", **PRODUCTION)
-    assert found.pop("ALLOWED_HOSTS") == ["shop.example.com"]
+    assert found.pop("ALLOWED_HOSTS") == ["shop.example.com", "localhost"]
     assert found.pop("SECURE_HSTS_SECONDS") == 31536000
     assert set(found.values()) == {True}
 

@@ -1,0 +1,97 @@
+"""docker-compose.yml and the Dockerfile, as far as they can be checked without an engine."""
+
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import get_commands, load_command_class
+
+from shop.env import BASE_DIR, Env
+
+OURS = ("web", "worker", "beat", "setup")
+
+
+@cache
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((BASE_DIR / "docker-compose.yml").read_text())
+    return loaded
+
+
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = compose()["services"]
+    return found
+
+
+def dockerfile() -> str:
+    return (BASE_DIR / "Dockerfile").read_text()
+
+
+def test_the_services_of_the_shop_are_there():
+    assert set(services()) == {*OURS, "postgres", "redis"}
+
+
+def test_the_shop_is_reached_on_port_8000_of_this_machine_alone():
+    assert services()["web"]["ports"] == ["127.0.0.1:${PORT:-8000}:8000"]
+    published = {name for name, service in services().items() if "ports" in service}
+    assert published == {"web"}
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_the_shop_starts_after_set_up_and_healthy_services(name):
+    conditions = {needed: entry["condition"] for needed, entry in services()[name]["depends_on"].items()}
+    assert conditions == {
+        "setup": "service_completed_successfully",
+        "postgres": "service_healthy",
+        "redis": "service_healthy",
+    }
+
+
+def test_set_up_runs_once_and_waits_for_the_services_alone():
+    setup = services()["setup"]
+    assert setup["restart"] == "no"
+    assert set(setup["depends_on"]) == {"postgres", "redis"}
+
+
+def test_what_others_wait_for_has_a_health_check():
+    assert all("test" in services()[name]["healthcheck"] for name in ("postgres", "redis", "worker", "beat"))
+    assert "HEALTHCHECK" in dockerfile()
+
+
+@pytest.mark.parametrize("name", ["web", "setup"])
+def test_commands_and_their_options_exist(name):
+    _, _, command, *arguments = services()[name]["command"]
+    parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
+    parser.parse_args(arguments)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_is_a_setting(name):
+    assert set(services()[name]["environment"]) <= set(Env.model_fields)
+    declared = re.findall(r"\b([A-Z_]+)=", " ".join(re.findall(r"^ENV (.*(?:\\\n.*)*)", dockerfile(), re.M)))
+    assert set(declared) - {"PATH", "PYTHONUNBUFFERED"} <= set(Env.model_fields)
+
+
+def test_the_addresses_name_the_services_of_this_file():
+    environment = services()["web"]["environment"]
+    assert "@postgres:5432/shop" in environment["DATABASE_URL"]
+    assert environment["REDIS_URL"] == "redis://redis:6379/0"
+    assert services()["postgres"]["image"].startswith("pgvector/pgvector:")
+
+
+def test_data_outlives_the_containers():
+    mounted = {
+        volume.split(":")[0] for service in services().values() for volume in service.get("volumes", [])
+    }
+    assert mounted == set(compose()["volumes"])
+
+
+def test_the_image_does_not_run_as_root():
+    user = dockerfile().rindex("\nUSER shop")
+    assert dockerfile().rindex("\nRUN ") < user < dockerfile().rindex("\nCMD ")
+
+
+def test_secrets_and_data_stay_out_of_the_image():
+    ignored = (BASE_DIR / ".dockerignore").read_text().split()
+    assert {".env", ".data", ".git", ".venv"} <= set(ignored)
