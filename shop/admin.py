@@ -58,11 +58,11 @@ class ShopUserAdmin(UserAdmin):
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
 
-    def get_inlines(self, request: HttpRequest, obj: Any | None) -> Any:  # noqa: ARG002 - Django's signature
+    def get_inlines(self, request: HttpRequest, obj: Any | None) -> Any:
         """Leave the profile out of the form that adds an account: there is none yet to edit."""
         return self.inlines if obj else ()
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save the account, and give a new one the profile that every account has."""
         super().save_model(request, obj, form, change)
         Profile.objects.get_or_create(user=obj)
@@ -101,10 +101,10 @@ class StockFilter(admin.SimpleListFilter):
     title = "stock"
     parameter_name = "stock_level"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("out", "Sold out"), ("low", "Five or fewer"), ("in", "In stock")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Product]) -> QuerySet[Product]:
         chosen = {"out": Q(stock=0), "low": Q(stock__range=(1, 5)), "in": Q(stock__gt=0)}
         return queryset.filter(chosen.get(self.value() or "", Q()))
 
@@ -179,7 +179,7 @@ class OrderItemInline(admin.TabularInline):
     def line_total(self, item: OrderItem) -> str:
         return money(item.total)
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 
@@ -193,7 +193,7 @@ class OrderAdmin(admin.ModelAdmin):
     readonly_fields = ("number", "user", "total", "placed_at")
     inlines = (OrderItemInline,)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Orders come from checkout alone, which takes the stock."""
         return False
 

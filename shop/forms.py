@@ -12,7 +12,7 @@ from shop.models import Category, Review, User
 from shop.selectors.catalogue import SORTS, ListingFilter
 from shop.services.carts import MAX_QUANTITY
 
-ANY_COUNTRY = [("", "Not said"), *COUNTRIES]
+ANY_COUNTRY = [("", "Prefer not to say"), *COUNTRIES]
 OLDEST = 120
 
 
