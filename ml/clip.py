@@ -37,6 +37,8 @@ def encoder_name(*, model: str = "", pretrained: str = "") -> str:
     """
     if not model:
         return f"compact:{_digest(BUNDLED / WEIGHTS_FILE)}"
+    if Path(model).is_dir():
+        return f"{Path(model).name[:90]}:{_digest(Path(model) / WEIGHTS_FILE)}"
     if pretrained and Path(pretrained).is_file():
         return f"{model[:90]}:{_digest(Path(pretrained))}"
     return f"{model[:60]}:{pretrained[:50]}"
@@ -127,11 +129,13 @@ def _bounded_threads(threads: int) -> Iterator[None]:
 def load_encoder(*, model: str = "", pretrained: str = "", threads: int = 2, device: str = "cpu") -> Encoder:
     """Return the encoder of an open_clip architecture and its weights, or the bundled one for no model.
 
-    `pretrained` is one of open_clip's tags (fetched from the hub, once) or a weights file. Seconds
+    `model` may also be a folder that manage.py train_clip wrote, which needs no `pretrained`. That is one of open_clip's tags (fetched from the hub, once) or a weights file. Seconds
     of work and up to gigabytes of memory. Raises EncoderUnavailable.
     """
     if not model:
         return load_folder(BUNDLED, name=encoder_name(), threads=threads, device=device)
+    if Path(model).is_dir():
+        return load_folder(Path(model), name=encoder_name(model=model), threads=threads, device=device)
     if not pretrained:
         raise EncoderUnavailable(f"CLIP_MODEL={model} needs its weights. {CURE}")
     import open_clip  # takes ten seconds: only a process that encodes pays for it

@@ -1,6 +1,6 @@
 """Contrastive training of an open_clip model on a shop's own pictures and texts."""
 
-# Shape legend: N = products, B = batch, D = embedding dimension, H = W = picture side, C = channels.
+# Shape legend: N = products, B = batch, T = twins in it, D = embedding dimension, H = W = picture side, C = channels.
 import io
 import json
 import math
@@ -27,14 +27,16 @@ Progress = Callable[[int, float], None]
 
 @dataclass(frozen=True, kw_only=True)
 class ClipTrainConfig:
-    """How to train; `picture_weight` scales the loss that ties two views of one picture."""
+    """How to train; `picture_weight` scales the loss that ties two views of one picture, which costs as
+    much as another picture: only `twin_share` of each batch pays for it."""
 
     steps: int = 2000
     batch_size: int = 128
-    lr: float = 1e-3
+    lr: float = 1.5e-3
     warmup_steps: int = 100
     weight_decay: float = 0.05
     picture_weight: float = 0.3
+    twin_share: float = 0.25
     checkpoint_every: int = 100
     seed: int = 0
     device: str = "cpu"
@@ -124,13 +126,15 @@ def _step(
     texts = [examples.phrases[row][rng.integers(len(examples.phrases[row]))] for row in rows]
     others_BB = torch.from_numpy(also_true(texts, phrases=[examples.phrases[row] for row in rows]))
     pictures_BHWC = examples.pictures_NHWC[rows]
-    views = [augment(pictures_BHWC, rng=rng, side=side_of(network)) for _ in range(2)]
-    pixels = normalize(torch.cat(views)).to(config.device, memory_format=torch.channels_last)
-    image_BD, twin_BD = model.encode_image(pixels, normalize=True).chunk(2)
+    num_twins = max(2, int(config.twin_share * len(rows)))
+    views_BHWC = np.concatenate([pictures_BHWC, pictures_BHWC[:num_twins]])
+    pixels = normalize(augment(views_BHWC, rng=rng, side=side_of(network)))
+    pixels = pixels.to(config.device, memory_format=torch.channels_last)
+    image_BD, twin_TD = model.encode_image(pixels, normalize=True).split([len(rows), num_twins])
     text_BD = model.encode_text(tokenizer(texts).to(config.device), normalize=True)
     scale = model.logit_scale.exp()
     loss = contrastive_loss(scale * text_BD @ image_BD.T, others_BB=others_BB.to(config.device))
-    loss = loss + config.picture_weight * contrastive_loss(scale * image_BD @ twin_BD.T)
+    loss = loss + config.picture_weight * contrastive_loss(scale * image_BD[:num_twins] @ twin_TD.T)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(network.parameters(), 1.0)

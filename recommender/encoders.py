@@ -58,10 +58,8 @@ def encoder_if_ready(*, wait_seconds: float = 0) -> clip.Encoder | None:
 
 
 @lru_cache(maxsize=QUERY_CACHE_SIZE)
-def encode_query(text: str, *, name: str) -> np.ndarray:
-    """Return the (D,) vector of a query under the loaded encoder `name`; repeats cost nothing."""
-    encoder = get_encoder()
-    assert encoder.name == name, f"{encoder.name} is loaded, not {name}"
+def encode_query(text: str, *, encoder: clip.Encoder) -> np.ndarray:
+    """Return the (D,) vector of a query; repeats cost nothing."""
     return encoder.encode_texts([text.lower()])[0]
 
 

@@ -164,7 +164,7 @@ def _text_legs(query: str, *, visitor: Visitor) -> list[list[int]]:
     encoder = encoders.encoder_if_ready()
     if encoder is None:
         return []
-    vector = encoders.encode_query(query, name=encoder.name)
+    vector = encoders.encode_query(query, encoder=encoder)
     return [
         _nearest(vector, field=field, encoder_name=encoder.name, visitor=visitor, limit=LEG_SIZE)
         for field in ("text_vector", "image_vector")
