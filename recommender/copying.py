@@ -12,8 +12,8 @@ from psycopg import sql
 from recommender.models import Interaction
 
 # PostgreSQL's binary COPY: a signature of 19 bytes, rows, and a closing -1. A row is its number of fields,
-# then each field's length and bytes, big-endian. No field here is NULL and each has a fixed width, so a row is
-# a struct.
+# then each field's length and bytes, big-endian. No field here is NULL and each has a fixed width, so a row
+# is a struct.
 _HEADER_BYTES = 19
 _TRAILER_BYTES = 2
 _INTERACTIONS = "recommender_interaction"
@@ -42,7 +42,7 @@ def read_interactions(*, before: datetime, kinds: Sequence[str]) -> dict[str, np
 
 
 def read_content_vectors(column: str, *, encoder: str) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) product ids and the (N, d) float32 vectors of one encoder in `column`; N and d are 0 where none."""
+    """(N,) product ids and the (N, d) float32 vectors of one encoder in `column`; both empty where none."""
     query = sql.SQL(
         "SELECT product_id, {column} FROM {table} WHERE encoder = {encoder} AND {column} IS NOT NULL"
     )

@@ -60,15 +60,14 @@ def build_dataset(
 def user_features_online(visitor: Visitor) -> UserFeatures:
     """The tower inputs of whoever is looking, in about a millisecond.
 
-    What the visitor told us (region, age, preferences) comes from the visitor, fresher than the store. The rest
-    comes from Feast online, or from the database (three queries) while the store is away or has not met the
-    user.
+    What the visitor told us (region, age, preferences) comes from the visitor, fresher than the store. The
+    rest comes from Feast online, or from the database (three queries) while the store is away or has not met
+    the user.
     """
     now = timezone.now()
     raw: dict[str, Any] = {}
     if visitor.user is not None:
-        rows = features.online_user_features([visitor.user.pk])
-        raw = rows[0] if rows and rows[0] else _raw_user_from_database(visitor.user)
+        raw = _raw_user_from_store(visitor.user) or _raw_user_from_database(visitor.user)
     inputs = _inputs_of_row(raw, now)
     if visitor.age is not None:
         inputs.numeric["age"] = float(visitor.age)
@@ -143,7 +142,7 @@ def _product_ids(as_of: datetime) -> np.ndarray:
 
 
 def _join(events: dict[str, np.ndarray], user_ids: np.ndarray, product_ids: np.ndarray) -> Interactions:
-    """The events by dense rows, in time order; those of a user or product deleted since the read are left out."""
+    """The events by dense rows, in time order; those of a user or product deleted meanwhile are left out."""
     kept = np.isin(events["user_id"], user_ids) & np.isin(events["product_id"], product_ids)
     return Interactions.from_columns(
         np.searchsorted(user_ids, events["user_id"][kept]),
@@ -204,7 +203,19 @@ def _current_encoder() -> str | None:
     return row["encoder"] if row else None
 
 
-# One user without the store
+# One user's raw values
+
+
+def _raw_user_from_store(user: User) -> dict[str, Any] | None:
+    """The user's row in the online store; None while it is away, or where it holds no row of this account.
+
+    A database that was made anew gives old ids to new people, while Redis keeps the old rows: the moment of
+    the sign-up tells them apart.
+    """
+    rows = features.online_user_features([user.pk])
+    if not rows or abs(rows[0].get("signed_up_at", 0) - user.date_joined.timestamp()) > 0.001:
+        return None
+    return rows[0]
 
 
 def _raw_user_from_database(user: User) -> dict[str, Any]:

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import redis
 from django.utils import timezone
 
 from ml.data import KINDS
 from recommender import datasets, features
+from recommender.feature_settings import project_name
 from recommender.models import ContentEmbedding, Interaction
+from shop import embedded
 from shop.models import Profile
 from shop.visitors import Visitor
 
@@ -23,9 +26,12 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def online() -> Any:
-    """No outage remembered from another test."""
+def empty_online_store(db: None) -> None:
+    """No row in Redis and no outage remembered from another test or run."""
     features._state.quiet_until, features._state.outage_reported = 0.0, False
+    client = redis.Redis.from_url(embedded.redis_url())
+    for key in client.scan_iter(match=f"*{project_name()}"):
+        client.delete(key)
 
 
 def act(user: Any, product: Any, kind: str, at: datetime, value: float | None = None) -> None:
@@ -224,9 +230,8 @@ def test_a_guests_features_are_what_they_chose(make_product: Any) -> None:
 
 
 def test_a_new_user_whom_the_store_has_not_met_is_read_from_the_database(
-    alice: Any, bob: Any, make_product: Any
+    alice: Any, make_product: Any
 ) -> None:
-    bob.delete()
     features.materialize()
     carol = type(alice).objects.create_user("carol@example.com", "correct-horse-battery")
     describe(carol, make_product(category="Toys").category)
@@ -235,3 +240,18 @@ def test_a_new_user_whom_the_store_has_not_met_is_read_from_the_database(
 
     assert live.multi["preferences"] == ("toys",)
     assert live.numeric["days_since_signup"] == pytest.approx(30, abs=0.01)
+
+
+def test_a_row_left_in_redis_by_another_account_of_the_same_id_is_not_used(
+    alice: Any, make_product: Any
+) -> None:
+    describe(alice, make_product(category="Home").category)
+    features.materialize()
+    alice.profile.preferences.clear()
+    alice.date_joined = timezone.now() - timedelta(days=2)
+    alice.save()
+
+    live = datasets.user_features_online(Visitor(id=uuid.uuid4(), user=alice))
+
+    assert live.multi["preferences"] == ()
+    assert live.numeric["days_since_signup"] == pytest.approx(2, abs=0.01)

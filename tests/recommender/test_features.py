@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import redis
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
@@ -16,7 +17,9 @@ from django.utils import timezone
 from feature_repo.sources import POPULARITY_WEIGHTS
 from ml.data import KIND_WEIGHTS
 from recommender import feature_settings, features
+from recommender.feature_settings import project_name
 from recommender.models import Interaction, ModelVersion, Recommendation
+from shop import embedded
 
 # Feast reads over connections of its own, which see committed rows only.
 pytestmark = [
@@ -27,11 +30,12 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def online() -> Any:
-    """No outage remembered from another test."""
+def empty_online_store(db: None) -> None:
+    """No row in Redis and no outage remembered from another test or run."""
     features._state.quiet_until, features._state.outage_reported = 0.0, False
-    yield
-    features._state.quiet_until, features._state.outage_reported = 0.0, False
+    client = redis.Redis.from_url(embedded.redis_url())
+    for key in client.scan_iter(match=f"*{project_name()}"):
+        client.delete(key)
 
 
 def act(user: Any, product: Any, kind: str, at: datetime, value: float | None = None) -> Interaction:
@@ -202,7 +206,7 @@ def test_while_redis_is_down_the_answer_is_none_and_one_line_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = _store_with_dead_redis(monkeypatch)
-    name = feature_settings.project_name()
+    name = project_name()
     monkeypatch.setitem(features._state.stores, name, store)
     logger = logging.getLogger("recommender.features")
     monkeypatch.setattr(logger, "propagate", True)

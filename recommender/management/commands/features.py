@@ -20,7 +20,7 @@ class Command(BaseCommand):
         show.add_argument("user_id", type=int)
         actions.add_parser("env", help="Print the variables that `feast -c feature_repo` needs.")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 Django's signature
+    def handle(self, *args: Any, **options: Any) -> None:
         if options["action"] == "apply":
             self.apply()
         elif options["action"] == "materialize":
