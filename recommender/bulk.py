@@ -26,7 +26,8 @@ _INSERT = f"""
 # What can be put back in one pass over the table; the unique index must stay, for it finds the repeats.
 _SLOW_PARTS = """
     SELECT format('ALTER TABLE recommender_interaction DROP CONSTRAINT %I', conname),
-           format('ALTER TABLE recommender_interaction ADD CONSTRAINT %I ', conname) || pg_get_constraintdef(oid)
+           format('ALTER TABLE recommender_interaction ADD CONSTRAINT %I ', conname)
+               || pg_get_constraintdef(oid)
     FROM pg_constraint WHERE conrelid = 'recommender_interaction'::regclass AND contype = 'f'
     UNION ALL
     SELECT format('DROP INDEX %s', indexrelid::regclass), pg_get_indexdef(indexrelid)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -173,7 +173,7 @@ def reserved_email(external_id: str) -> str:
     return f"user-{name}@{RESERVED_DOMAIN}"
 
 
-def _owners(rows: list[Row]) -> dict[str, str | None]:
+def _owners(rows: Sequence[Row]) -> dict[str, str | None]:
     """Return the external id of the account behind each address in use, None for one of the shop's own."""
     emails = {str(row.get("email") or "").strip().lower() for row in rows}
     ids = (str(row.get("user_id") or "").strip() for row in rows)
