@@ -48,7 +48,7 @@ class Command(BaseCommand):
         if run.state != runs.State.SUCCEEDED or run.version is None:
             raise CommandError(run.error or f"{run} is {run.state}.")
         measured = run.version.metrics["rows"]["two_tower"]
-        scores = ", ".join(f"{name} {measured[name]:.4f}" for name in SUMMARY)
+        scores = ", ".join(f"{name} {measured[name]:.4f}" for name in SUMMARY if name in measured)
         if run.version.status == run.version.Status.REJECTED:
             reasons = "\n".join(run.version.gate["reasons"])
             raise CommandError(
