@@ -1,0 +1,153 @@
+"""Interaction weights, tables, splits by time and histories."""
+
+import numpy as np
+import pytest
+
+from ml.data import (
+    KINDS,
+    Dataset,
+    EntityTable,
+    Histories,
+    Interactions,
+    ItemSets,
+    split_by_time,
+    weight_of,
+    weights_of,
+)
+from tests.ml.shops import events
+
+
+def test_weights_rise_from_a_look_to_a_purchase():
+    assert weight_of("view", None) < weight_of("click", None) < weight_of("cart_add", None)
+    assert weight_of("cart_add", None) < weight_of("purchase", None)
+
+
+def test_a_dislike_and_a_rating_below_three_are_negative():
+    assert weight_of("dislike", None) < 0
+    assert [weight_of("rating", stars) < 0 for stars in (1, 2, 3, 4, 5)] == [True, True, False, False, False]
+    assert weight_of("rating", 2) > weight_of("rating", 1)
+
+
+def test_a_rating_without_stars_says_a_little_and_a_cart_removal_nothing():
+    assert 0 < weight_of("rating", None) < weight_of("rating", 5)
+    assert weight_of("cart_remove", 3) == 0
+
+
+def test_the_vectorised_weights_are_the_single_ones():
+    codes = np.arange(len(KINDS), dtype=np.int8)
+    values = np.full(len(KINDS), 4, dtype=np.float32)
+    assert weights_of(codes, values).tolist() == pytest.approx([weight_of(kind, 4) for kind in KINDS])
+
+
+def test_an_unknown_kind_is_named_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"'stare'; use one of view, click"):
+        weight_of("stare", None)
+
+
+def test_a_table_refuses_columns_of_another_length_and_repeated_ids():
+    with pytest.raises(ValueError, match="'age' has 1 rows for 2 ids"):
+        EntityTable(ids=np.array([1, 2]), numeric={"age": np.array([3.0])})
+    with pytest.raises(ValueError, match="repeats a key"):
+        EntityTable(ids=np.array([1, 1]))
+    with pytest.raises(ValueError, match="integer database keys"):
+        EntityTable(ids=np.array(["a"]))
+
+
+def test_taking_rows_of_a_table_keeps_every_column_aligned():
+    table = EntityTable(
+        ids=np.array([7, 8, 9]),
+        numeric={"price": np.array([1.0, 2.0, 3.0])},
+        multi={"tags": [("a",), (), ("b", "c")]},
+        vectors={"text": np.eye(3, dtype=np.float32)},
+    )
+    taken = table.take(np.array([2, 0]))
+    assert taken.ids.tolist() == [9, 7]
+    assert taken.numeric["price"].tolist() == [3.0, 1.0]
+    assert taken.multi["tags"] == [("b", "c"), ("a",)]
+    assert taken.vectors["text"].tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_interactions_must_be_in_time_order_and_from_columns_sorts_them():
+    columns = {
+        "item_index": np.array([0, 1]),
+        "kind": np.array([0, 0]),
+        "value": np.array([np.nan, np.nan]),
+        "timestamp": np.array([9, 5]),
+    }
+    with pytest.raises(ValueError, match="sorted by timestamp"):
+        Interactions(user_index=np.array([0, 1]), **columns)
+    assert Interactions.from_columns(np.array([0, 1]), **columns).timestamp.tolist() == [5, 9]
+
+
+def test_interactions_refuse_unknown_codes_and_ragged_columns():
+    good = events((0, 0, "view", None, 1))
+    with pytest.raises(ValueError, match="codes from 0 to 6"):
+        Interactions(**{**vars(good), "kind": np.array([9], dtype=np.int8)})
+    with pytest.raises(ValueError, match="differ in length"):
+        Interactions(**{**vars(good), "value": np.zeros(2, dtype=np.float32)})
+
+
+def test_a_dataset_refuses_an_interaction_past_its_tables():
+    one = EntityTable(ids=np.array([1]))
+    with pytest.raises(ValueError, match="points past"):
+        Dataset(users=one, items=one, interactions=events((0, 3, "view", None, 1)))
+
+
+def test_before_and_since_share_the_events_at_the_moment_of_the_cut():
+    log = events((0, 0, "view", None, 1), (0, 1, "view", None, 2), (0, 2, "view", None, 3))
+    assert log.before(2).item_index.tolist() == [0]
+    assert log.since(2).item_index.tolist() == [1, 2]
+
+
+def test_the_split_puts_the_newest_events_in_the_test_and_none_of_them_before():
+    log = events(*((0, second, "view", None, second) for second in range(10)))
+    split = split_by_time(log, test_share=0.2, valid_share=0.25)
+    assert split.test.timestamp.tolist() == [8, 9]
+    assert split.valid.timestamp.tolist() == [6, 7]
+    assert split.train.timestamp.tolist() == [0, 1, 2, 3, 4, 5]
+    assert (split.valid_cut, split.test_cut) == (6, 8)
+
+
+def test_events_of_one_second_stay_on_one_side_of_the_split():
+    log = events((0, 0, "view", None, 1), *((0, item, "view", None, 5) for item in range(1, 4)))
+    split = split_by_time(log, test_share=0.25, valid_share=0)
+    assert split.test.item_index.tolist() == [1, 2, 3]
+    assert split.train.item_index.tolist() == [0]
+
+
+def test_splitting_nothing_says_so():
+    with pytest.raises(ValueError, match="no interactions to split"):
+        split_by_time(events((0, 0, "view", None, 1)).before(0))
+
+
+def test_item_sets_are_unique_sorted_and_by_user():
+    sets = ItemSets.from_pairs(np.array([2, 0, 2, 2]), item_index=np.array([5, 1, 3, 5]), num_users=4)
+    assert [sets.of(user).tolist() for user in range(4)] == [[1], [], [3, 5], []]
+    assert sets.take(np.array([2, 1])).sizes.tolist() == [2, 0]
+    assert sets.rows().tolist() == [0, 2, 2]
+
+
+def test_a_history_counts_an_item_once_with_its_strongest_weight_and_latest_time():
+    log = events((0, 4, "view", None, 10), (0, 4, "purchase", None, 20), (0, 4, "view", None, 30), (0, 2, "view", None, 25))
+    history = Histories.from_interactions(log, num_users=2, as_of=40)
+    assert history.item_index.tolist() == [2, 4]
+    assert history.weight.tolist() == pytest.approx([weight_of("view", None), 1.0])
+    assert history.age_seconds.tolist() == [15, 10]
+    assert history.offsets.tolist() == [0, 2, 2]
+
+
+def test_a_bad_rating_outweighs_the_purchase_before_it():
+    log = events((0, 4, "purchase", None, 10), (0, 4, "rating", 2, 20))
+    assert Histories.from_interactions(log, num_users=1, as_of=30).weight.tolist() == [-0.5]
+
+
+def test_a_history_holds_the_latest_items_before_the_moment_alone():
+    log = events(*((0, second, "view", None, second) for second in range(6)))
+    history = Histories.from_interactions(log, num_users=1, as_of=5, max_length=2)
+    assert history.item_index.tolist() == [3, 4]
+    assert Histories.empty(3).take(np.array([1])).offsets.tolist() == [0, 0]
+
+
+def test_cart_removals_leave_no_trace_in_a_history():
+    log = events((0, 1, "cart_remove", 1, 3))
+    assert len(Histories.from_interactions(log, num_users=1, as_of=9).item_index) == 0

@@ -1,0 +1,232 @@
+"""Training end to end on a small learnable shop: quality, seeds, cancel, leaks, too little data."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ml.data import Dataset, EntityTable, Histories, Interactions, split_by_time
+from ml.evaluation import evaluate
+from ml.training import NotEnoughData, TrainConfig, TrainingCancelled, inner_split, train
+from tests.ml.shops import DAY, PURCHASE, events, two_taste_shop
+
+QUICK = {"embedding_dim": 16, "content_width": 32, "max_epochs": 20, "learning_rate": 0.02, "batch_users": 16}
+
+
+@pytest.fixture(scope="module")
+def shop() -> Dataset:
+    return two_taste_shop()
+
+
+@pytest.fixture(scope="module")
+def model(shop):
+    return train(shop, TrainConfig.from_dict(QUICK))
+
+
+def test_vectors_are_unit_length_with_the_bias_and_a_one_beside_them(shop, model):
+    items = model.encode_items(shop.items)
+    users = model.encode_users(shop.users, histories_of(shop))
+    assert items.shape == (40, 17)
+    assert users.shape == (60, 17)
+    assert np.linalg.norm(items[:, :-1], axis=1) == pytest.approx(np.ones(40), abs=1e-5)
+    assert np.linalg.norm(users[:, :-1], axis=1) == pytest.approx(np.ones(60), abs=1e-5)
+    assert (users[:, -1] == 1).all()
+    assert model.width == 17
+
+
+def test_the_model_beats_every_baseline_on_a_taste_that_can_be_learned(shop):
+    evaluation = evaluate(shop, split=split_by_time(shop.interactions), config=TrainConfig.from_dict(QUICK), k=5)
+    hit = {name: metrics["recall@5"] for name, metrics in evaluation.rows.items()}
+    assert set(hit) == {"two_tower", "category_rule", "item_knn", "popularity", "random"}
+    assert hit["two_tower"] > max(hit[name] for name in ("category_rule", "popularity", "random"))
+    assert hit["two_tower"] >= hit["item_knn"] - 0.05, "co-occurrence finds the same two tastes"
+
+
+def test_the_same_seed_gives_the_same_model_bit_for_bit(shop, model):
+    again = train(shop, TrainConfig.from_dict(QUICK))
+    assert np.array_equal(again.item_vectors, model.item_vectors)
+    assert again.history == model.history
+    other = train(shop, TrainConfig.from_dict({**QUICK, "seed": 8, "max_epochs": 2}))
+    assert not np.array_equal(other.item_vectors, model.item_vectors)
+
+
+def test_nothing_after_the_cut_changes_the_model(shop):
+    """Permute the items of the test events: the model and its epochs stay, bit for bit."""
+    cut = split_by_time(shop.interactions).test_cut
+    later = shop.interactions.since(cut)
+    shuffled = np.concatenate([shop.interactions.before(cut).item_index, later.item_index[::-1]])
+    permuted = Interactions(**{**columns(shop.interactions), "item_index": shuffled})
+    models = [
+        train(
+            Dataset(users=shop.users, items=shop.items, interactions=log.before(cut)),
+            TrainConfig.from_dict({**QUICK, "max_epochs": 4}),
+        )
+        for log in (shop.interactions, permuted)
+    ]
+    assert np.array_equal(models[0].item_vectors, models[1].item_vectors)
+
+
+def test_early_stopping_looks_at_the_newest_events_only(shop):
+    earlier, valid = inner_split(shop, TrainConfig())
+    assert earlier.timestamp.max() < valid.cut
+    assert len(earlier) == pytest.approx(0.9 * len(shop.interactions), abs=2)
+
+
+def test_where_time_is_flat_a_random_part_is_held_out(shop):
+    flat = Interactions(**{**columns(shop.interactions), "timestamp": np.full(len(shop.interactions), 5)})
+    earlier, valid = inner_split(Dataset(users=shop.users, items=shop.items, interactions=flat), TrainConfig())
+    assert len(valid.users) > 10
+    assert len(earlier) + valid.positives.sizes.sum() <= len(flat)
+
+
+def test_a_new_user_gets_what_their_preference_says(shop, model):
+    table = EntityTable(ids=np.array([-1, -2]), multi={"preferences": [("garden",), ("kitchen",)]})
+    users = model.encode_users(table, Histories.empty(2))
+    best = (users @ model.item_vectors.T).argsort(axis=1)[:, ::-1][:, :8]
+    garden = best % 2 == 0
+    assert garden[0].mean() >= 0.75
+    assert garden[1].mean() <= 0.25
+
+
+def test_one_purchase_moves_a_guest_towards_its_kind(shop, model):
+    """Item 0 is garden and red, item 3 is kitchen and blue."""
+    guests = EntityTable(ids=np.array([-1, -2, -3]))
+    history = Histories(
+        offsets=np.array([0, 0, 1, 2]),
+        item_index=np.array([0, 3], dtype=np.int32),
+        weight=np.ones(2, dtype=np.float32),
+        age_seconds=np.zeros(2, dtype=np.float32),
+    )
+    scores = model.encode_users(guests, history) @ model.item_vectors.T
+    like_first = [4, 8, 12, 16]
+    assert scores[1, like_first].mean() > scores[0, like_first].mean()
+    assert scores[1, like_first].mean() > scores[2, like_first].mean()
+
+
+def test_a_dislike_pushes_similar_items_away(shop, model):
+    guests = EntityTable(ids=np.array([-1, -2]))
+    history = Histories(
+        offsets=np.array([0, 1, 2]),
+        item_index=np.array([0, 0], dtype=np.int32),
+        weight=np.array([1, -1], dtype=np.float32),
+        age_seconds=np.zeros(2, dtype=np.float32),
+    )
+    scores = model.encode_users(guests, history) @ model.item_vectors.T
+    assert scores[1, 0] < scores[0, 0]
+    assert scores[1, [4, 8]].mean() < scores[0, [4, 8]].mean()
+
+
+def test_a_new_item_is_encoded_from_its_content(shop, model):
+    """An item that the training never saw lies nearer to its own kind."""
+    new = EntityTable(
+        ids=np.array([99_999]),
+        categorical={"category": np.array(["garden"], dtype=object)},
+        multi={"category_path": [("garden",)], "attributes": [("colour=red",)]},
+    )
+    vector = model.encode_items(new)[0, :-1]
+    cosine = model.item_vectors[:, :-1] @ vector
+    assert cosine[::4].mean() > cosine[3::4].mean()
+
+
+def test_histories_in_another_tables_indices_are_translated(shop, model):
+    reordered = shop.items.ids[::-1].copy()
+    history = Histories(
+        offsets=np.array([0, 2]),
+        item_index=np.array([39, 0], dtype=np.int32),
+        weight=np.ones(2, dtype=np.float32),
+        age_seconds=np.array([9, 3], dtype=np.float32),
+    )
+    guest = EntityTable(ids=np.array([-1]))
+    direct = Histories(**{**vars(history), "item_index": np.array([0, 39], dtype=np.int32)})
+    translated = model.encode_users(guest, history, item_ids=reordered)
+    assert np.array_equal(translated, model.encode_users(guest, direct))
+    strangers = model.encode_users(guest, history, item_ids=reordered + 100_000)
+    assert np.array_equal(strangers, model.encode_users(guest, Histories.empty(1)))
+
+
+def test_too_little_data_says_what_is_missing(shop):
+    one_user = Dataset(users=shop.users, items=shop.items, interactions=events((0, 0, "purchase", None, 1)))
+    with pytest.raises(NotEnoughData, match=r"20 positive interactions \(there are 1\) and 2 users .* and 2 items"):
+        train(one_user, TrainConfig())
+    nothing = Dataset(users=shop.users, items=shop.items, interactions=shop.interactions.before(0))
+    with pytest.raises(NotEnoughData, match=r"\(there are 0\)"):
+        train(nothing, TrainConfig())
+
+
+def test_cancelling_stops_within_a_step(shop):
+    asked = iter([False, False, True])
+    with pytest.raises(TrainingCancelled):
+        train(shop, TrainConfig.from_dict(QUICK), should_stop=lambda: next(asked))
+
+
+def test_progress_and_checkpoints_follow_the_epochs(shop, tmp_path):
+    heard = []
+    config = TrainConfig.from_dict({**QUICK, "max_epochs": 4})
+    train(
+        shop,
+        config,
+        on_progress=lambda stage, fraction, message: heard.append((stage, fraction, message)),
+        checkpoint_dir=tmp_path / "checkpoints",
+    )
+    assert [fraction for stage, fraction, _ in heard if stage == "train"] == [0.25, 0.5, 0.75, 1.0]
+    assert "ndcg@20" in heard[1][2]
+    assert heard[-1][0] == "refit"
+    state = json.loads((tmp_path / "checkpoints" / "checkpoint.json").read_text())
+    assert state["config"]["embedding_dim"] == 16
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {
+        "checkpoint.json",
+        "checkpoint.safetensors",
+    }
+
+
+def test_bad_settings_are_named():
+    with pytest.raises(ValueError, match=r"Unknown training settings: dropout, embeding_dim\. Known: batch_users"):
+        TrainConfig.from_dict({"embeding_dim": 32, "dropout": 1})
+    with pytest.raises(ValueError, match="use auto, cpu or cuda"):
+        TrainConfig(device="tpu")
+    with pytest.raises(ValueError, match="above 0"):
+        TrainConfig(temperature=0)
+    assert TrainConfig.from_dict(TrainConfig().to_dict()) == TrainConfig()
+
+
+def test_items_without_features_missing_numbers_duplicates_and_idle_users_train(shop):
+    """Ids alone, NaN everywhere, every event twice, and ten users who did nothing."""
+    rng = np.random.default_rng(0)
+    log = shop.interactions.take(shop.interactions.user_index < 50)
+    twice = Interactions.from_columns(
+        np.tile(log.user_index, 2),
+        item_index=np.tile(log.item_index, 2),
+        kind=np.tile(log.kind, 2),
+        value=np.tile(log.value, 2),
+        timestamp=np.tile(log.timestamp, 2),
+    )
+    bare = Dataset(
+        users=EntityTable(ids=shop.users.ids, numeric={"age": np.full(60, np.nan, dtype=np.float32)}),
+        items=EntityTable(ids=shop.items.ids),
+        interactions=twice,
+    )
+    model = train(bare, TrainConfig.from_dict({**QUICK, "max_epochs": 2}))
+    users = model.encode_users(bare.users, histories_of(bare))
+    assert np.isfinite(users).all()
+    assert np.isfinite(model.encode_items(EntityTable(ids=rng.integers(10**6, 10**7, 3)))).all()
+
+
+def test_sampled_candidates_learn_the_same_taste(shop):
+    config = TrainConfig.from_dict({**QUICK, "full_softmax_limit": 10, "num_samples": 8, "refit": False})
+    evaluation = evaluate(shop, split=split_by_time(shop.interactions), config=config, k=5)
+    rows = evaluation.rows
+    assert rows["two_tower"]["recall@5"] > rows["popularity"]["recall@5"]
+
+
+def histories_of(shop: Dataset) -> Histories:
+    return Histories.from_interactions(shop.interactions, num_users=len(shop.users), as_of=101 * DAY)
+
+
+def columns(log: Interactions) -> dict[str, np.ndarray]:
+    names = ("user_index", "item_index", "kind", "value", "timestamp")
+    return {name: getattr(log, name) for name in names}
+
+
+def test_the_shop_of_these_tests_is_what_it_says(shop):
+    assert (shop.interactions.kind == PURCHASE).all()
+    assert np.bincount(shop.interactions.user_index).tolist() == [12] * 60
