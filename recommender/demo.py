@@ -26,7 +26,9 @@ def create_logins() -> list[Login]:
     admin = User.objects.filter(email=ADMIN_EMAIL).first()
     if admin is None:
         admin = User.objects.create_superuser(ADMIN_EMAIL, PASSWORD, name="Administrator")
-    logins = [Login(email=ADMIN_EMAIL, description="administrator")]
+    known = admin.check_password(PASSWORD)
+    description = "administrator" if known else "administrator, with the password you gave"
+    logins = [Login(email=ADMIN_EMAIL, description=description)]
     for user, department in choose_shoppers():
         user.set_password(PASSWORD)
         user.save(update_fields=["password"])
