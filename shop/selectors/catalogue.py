@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import (
     Case,
@@ -83,10 +84,12 @@ def _with_pictures(categories: QuerySet[Category]) -> list[Category]:
         product__category__path__startswith=Concat(OuterRef("path"), Value("/"))
     )
     first_image = ProductImage.objects.filter(inside, position=0, product__active=True, product__min_age=0)
-    rows = list(categories.annotate(image_id=Subquery(first_image.order_by("product_id").values("pk")[:1])))
+    rows: list[Any] = list(
+        categories.annotate(image_id=Subquery(first_image.order_by("product_id").values("pk")[:1]))
+    )
     images = ProductImage.objects.in_bulk([row.image_id for row in rows if row.image_id])
     for row in rows:
-        row.picture = images.get(row.image_id)  # type: ignore[attr-defined]
+        row.picture = images.get(row.image_id)
     return rows
 
 

@@ -127,6 +127,7 @@ def _take_stock(lines: list[CartItem]) -> None:
 
 
 def _write_order(lines: list[CartItem], *, visitor: Visitor, number: uuid.UUID, delivery: Delivery) -> Order:
+    assert visitor.user is not None
     order = Order.objects.create(
         number=number,
         user=visitor.user,

@@ -22,6 +22,7 @@ def submit_review(
     The mean moves by the new rating alone, because imported products bring a mean and a count whose
     single ratings are not here.
     """
+    assert visitor.user is not None
     locked = Product.objects.select_for_update().get(pk=product.pk)
     if locked.reviews.filter(user=visitor.user).exists():
         raise AlreadyReviewed(f"You have reviewed {locked.name} already.")

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.contrib.auth import login, views
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
@@ -31,7 +30,7 @@ class LogIn(views.LoginView):
 class LogOut(views.LogoutView):
     """Log out, and give the browser a new id."""
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().post(request, *args, **kwargs)
         forget_browser(request)
         return response
@@ -62,7 +61,7 @@ def preferences(request: ShopRequest) -> HttpResponse:
     if "skip" in request.POST:
         accounts.skip_preferences(request.user)
         return redirect(_next(request))
-    form = PreferencesForm(request.POST if request.method == "POST" else None, initial=_known(request))
+    form = PreferencesForm(request.POST if request.method == "POST" else None, initial=_known(request.user))
     if form.is_valid():
         accounts.save_preferences(request.user, **form.cleaned_data)
         messages.success(request, "Saved. The shop now shows more of what you like.")
@@ -76,8 +75,8 @@ def preferences(request: ShopRequest) -> HttpResponse:
     return render(request, "shop/preferences.html", context)
 
 
-def _known(request: ShopRequest) -> dict[str, Any]:
-    profile = Profile.objects.filter(user_id=request.user.pk).first()
+def _known(user: User) -> dict[str, Any]:
+    profile = Profile.objects.filter(user=user).first()
     return {"region": profile.region, "birth_date": profile.birth_date} if profile else {}
 
 

@@ -11,7 +11,7 @@ from django.views.static import serve
 def media(request: HttpRequest, path: str) -> HttpResponseBase:
     """Send one file of MEDIA_ROOT; the browser may not guess another type for it, nor run it as a page."""
     try:
-        response = serve(request, path, document_root=settings.MEDIA_ROOT)
+        response = serve(request, path, document_root=str(settings.MEDIA_ROOT))
     except OSError as error:  # such as a name longer than the file system allows
         raise Http404("There is no such picture.") from error
     response["X-Content-Type-Options"] = "nosniff"
