@@ -44,7 +44,7 @@ def load_pipeline(model: str, *, device: str = "auto") -> Any:
         raise ModelUnavailableError("No CUDA device is to be seen here; give --device cpu.")
     dtype = torch.float16 if device.startswith("cuda") else torch.float32
     try:
-        pipeline = AutoPipelineForText2Image.from_pretrained(model, torch_dtype=dtype)
+        pipeline = AutoPipelineForText2Image.from_pretrained(model, dtype=dtype)
     except (OSError, ValueError) as error:
         raise ModelUnavailableError(_cure(model, error=error)) from error
     pipeline.set_progress_bar_config(disable=True)
