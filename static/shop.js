@@ -41,3 +41,13 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary").focus();
   }
 });
+
+// A change that did not reach the shop says so.
+for (const trouble of ["htmx:responseError", "htmx:sendError"]) {
+  document.addEventListener(trouble, () => {
+    const message = document.createElement("p");
+    message.className = "message error";
+    message.textContent = "That did not work. Load the page again and try once more.";
+    document.getElementById("messages").replaceChildren(message);
+  });
+}
