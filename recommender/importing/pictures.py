@@ -81,10 +81,10 @@ class Pictures:
                 for name, source in self._to_store.items():
                     done.append(default_storage.save(name, ContentFile(source.read_bytes())))
                     progress.update()
-        except BaseException:
+        except OSError as error:
             for name in done:
                 default_storage.delete(name)
-            raise
+            raise ImportRefused(f"The pictures could not be stored ({error}). Nothing was written.") from error
 
     def _path_of(self, image: str) -> Path | None:
         if Path(image).is_absolute() or ".." in Path(image).parts or "\x00" in image:

@@ -53,13 +53,13 @@ class GuardedStream(io.RawIOBase):
     def _check(self, chunk: bytes) -> None:
         self._total += len(chunk)
         check_volume(self._name, unpacked=self._total, packed=self._packed.tell(), limits=self._limits)
-        first = chunk.find(b"\n")
-        longest = self._line + (first if first >= 0 else len(chunk))
-        if longest > self._limits.line_bytes:
+        first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
+        begun = self._line + (first if first >= 0 else len(chunk))
+        self._line = begun if first < 0 else len(chunk) - last - 1
+        if max(begun, self._line) > self._limits.line_bytes:
             raise ImportRefused(
                 f"{self._name} holds a line over {self._limits.line_bytes:,} bytes; is it the right file?"
             )
-        self._line = longest if first < 0 else len(chunk) - chunk.rfind(b"\n") - 1
 
 
 def check_volume(name: str, *, unpacked: int, packed: int, limits: Limits) -> None:
