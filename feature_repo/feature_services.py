@@ -2,6 +2,7 @@
 
 from feast import FeatureService
 
+from feature_repo.entities import product, user
 from feature_repo.feature_views import (
     product_content,
     product_popularity,
@@ -17,3 +18,18 @@ training_items_v1 = FeatureService(
 )
 serving_users_v1 = FeatureService(name="serving_users_v1", features=[user_profile, user_activity])
 serving_top_k_v1 = FeatureService(name="serving_top_k_v1", features=[user_top_k])
+
+# `feast apply` reads this module alone (.feastignore), and takes from it every definition that it names.
+__all__ = [
+    "product",
+    "product_content",
+    "product_popularity",
+    "serving_top_k_v1",
+    "serving_users_v1",
+    "training_items_v1",
+    "training_users_v1",
+    "user",
+    "user_activity",
+    "user_profile",
+    "user_top_k",
+]
