@@ -84,7 +84,9 @@ class Pictures:
         except OSError as error:
             for name in done:
                 default_storage.delete(name)
-            raise ImportRefused(f"The pictures could not be stored ({error}). Nothing was written.") from error
+            raise ImportRefused(
+                f"The pictures could not be stored ({error}). Nothing was written."
+            ) from error
 
     def _path_of(self, image: str) -> Path | None:
         if Path(image).is_absolute() or ".." in Path(image).parts or "\x00" in image:

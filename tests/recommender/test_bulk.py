@@ -15,7 +15,9 @@ pytestmark = pytest.mark.django_db
 MOMENT = datetime(2026, 3, 1, 10, tzinfo=UTC)
 
 
-def batch(product: Any, *, ids: list[uuid.UUID], user_id: int | None = None, visitor: str | None = None) -> pa.Table:
+def batch(
+    product: Any, *, ids: list[uuid.UUID], user_id: int | None = None, visitor: str | None = None
+) -> pa.Table:
     count = len(ids)
     return pa.table(
         {
@@ -33,8 +35,11 @@ def batch(product: Any, *, ids: list[uuid.UUID], user_id: int | None = None, vis
 def structure() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT indexdef FROM pg_indexes WHERE tablename = 'recommender_interaction' UNION ALL SELECT conname || "
-            "pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'recommender_interaction'::regclass"
+            """
+            SELECT indexdef FROM pg_indexes WHERE tablename = 'recommender_interaction'
+            UNION ALL SELECT conname || pg_get_constraintdef(oid)
+            FROM pg_constraint WHERE conrelid = 'recommender_interaction'::regclass
+            """
         )
         return {row[0] for row in cursor.fetchall()}
 

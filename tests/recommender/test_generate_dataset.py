@@ -37,7 +37,10 @@ def test_files_only(data_dir: Path) -> None:
         "generate_dataset", *SMALL, "--no-load", "--no-pictures", "--out", str(data_dir / "made"), verbosity=0
     )
 
-    assert {path.name for path in (data_dir / "made").iterdir()} >= {"users.parquet", "recommendation_users.parquet"}
+    assert {path.name for path in (data_dir / "made").iterdir()} >= {
+        "users.parquet",
+        "recommendation_users.parquet",
+    }
     assert not User.objects.exists()
 
 
@@ -50,4 +53,6 @@ def test_a_folder_that_cannot_be_written_is_one_line(data_dir: Path) -> None:
     (data_dir / "file").write_text("in the way")
 
     with pytest.raises(CommandError, match="cannot be written"):
-        call_command("generate_dataset", *SMALL, "--no-pictures", "--out", str(data_dir / "file"), verbosity=0)
+        call_command(
+            "generate_dataset", *SMALL, "--no-pictures", "--out", str(data_dir / "file"), verbosity=0
+        )

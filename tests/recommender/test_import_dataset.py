@@ -47,8 +47,12 @@ def test_rejected_rows_are_listed_under_the_data_folder(folder: Path) -> None:
     assert json.loads(row["row"]) == {"name": "Nobody"}
 
 
-def test_a_dry_run_writes_nothing_but_the_list_that_was_asked_for(folder: Path, tmp_path: Path, capsys: Any) -> None:
-    call_command("import_dataset", str(folder), "--dry-run", "--rejects", str(tmp_path / "bad.csv"), verbosity=0)
+def test_a_dry_run_writes_nothing_but_the_list_that_was_asked_for(
+    folder: Path, tmp_path: Path, capsys: Any
+) -> None:
+    call_command(
+        "import_dataset", str(folder), "--dry-run", "--rejects", str(tmp_path / "bad.csv"), verbosity=0
+    )
 
     assert "dry run" in capsys.readouterr().out
     assert (tmp_path / "bad.csv").exists()

@@ -34,7 +34,9 @@ def test_an_honest_zip_is_unpacked_and_removed_again(tmp_path: Path) -> None:
     assert not source.folder.exists()
 
 
-@pytest.mark.parametrize("name", ["../users.csv", "/tmp/users.csv", "a/../../users.csv", "..\\users.csv", "C:\\u.csv"])
+@pytest.mark.parametrize(
+    "name", ["../users.csv", "/tmp/users.csv", "a/../../users.csv", "..\\users.csv", "C:\\u.csv"]
+)
 def test_a_path_out_of_the_archive_is_refused_before_anything_is_unpacked(name: str, tmp_path: Path) -> None:
     path = zipped(tmp_path / "a.zip", {"fine.csv": b"a\n", name: b"user_id\n"})
 

@@ -32,7 +32,11 @@ def test_text(values: list[Any], expected: list[str | None]) -> None:
 
 
 def test_text_of_a_dictionary_column() -> None:
-    assert as_text(pa.chunked_array([pa.array(["a", "b", "a"]).dictionary_encode()])).to_pylist() == ["a", "b", "a"]
+    assert as_text(pa.chunked_array([pa.array(["a", "b", "a"]).dictionary_encode()])).to_pylist() == [
+        "a",
+        "b",
+        "a",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from recommender.importing import ImportRefused
 from recommender.importing.downloads import download
 from recommender.importing.limits import Limits
-from tests.recommender.importing.conftest import EVENTS, write_rows
+from tests.recommender.importing.cast import EVENTS, write_rows
 
 
 class Handler(SimpleHTTPRequestHandler):

@@ -11,7 +11,7 @@ import pytest
 from recommender.importing import ImportRefused
 from recommender.models import Interaction
 from shop.models import Category, Product, Profile, Review, User
-from tests.recommender.importing.conftest import EVENTS, ITEMS, USERS, event
+from tests.recommender.importing.cast import EVENTS, ITEMS, USERS, event
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Path]
@@ -36,7 +36,12 @@ def test_every_format_gives_the_same_rows(ending: str, make_dataset: Make, run: 
         "reviews": 1,
     }
     mug = Product.objects.get(sku="mug-1")
-    assert (mug.name, mug.price, mug.stock, mug.category.path) == ("Blue mug", Decimal("7.50"), 4, "home/kitchen/mugs")
+    assert (mug.name, mug.price, mug.stock, mug.category.path) == (
+        "Blue mug",
+        Decimal("7.50"),
+        4,
+        "home/kitchen/mugs",
+    )
     ann = User.objects.get(external_id="u1")
     assert (ann.email, ann.profile.region, ann.has_usable_password()) == ("ann@example.com", "DE", False)
     assert {category.path for category in ann.profile.preferences.all()} == {"home/kitchen", "toys"}
@@ -44,7 +49,12 @@ def test_every_format_gives_the_same_rows(ending: str, make_dataset: Make, run: 
     assert (bought.product, bought.value) == (mug, 2.0)
     assert bought.occurred_at == datetime(2026, 1, 3, 10, tzinfo=UTC)
     review = Review.objects.get()
-    assert (review.user.external_id, review.rating, review.title, review.text) == ("u2", 4, "Good", "It rolls.")
+    assert (review.user.external_id, review.rating, review.title, review.text) == (
+        "u2",
+        4,
+        "Good",
+        "It rolls.",
+    )
 
 
 def test_a_second_import_changes_nothing(make_dataset: Make, run: Run) -> None:
@@ -122,7 +132,9 @@ def test_a_truncated_interactions_file_leaves_nothing_written(make_dataset: Make
 def test_a_file_of_bad_rows_only_is_refused(make_dataset: Make, run: Run, rejected: Read) -> None:
     before = counts()
 
-    with pytest.raises(ImportRefused, match=r"Every row of interactions\.csv was rejected, most often: unknown user"):
+    with pytest.raises(
+        ImportRefused, match=r"Every row of interactions\.csv was rejected, most often: unknown user"
+    ):
         run(make_dataset(interactions=[event("e1", user_id="nobody")]))
 
     assert counts() == before
@@ -177,7 +189,9 @@ def test_the_newer_review_wins_and_an_older_file_does_not_undo_it(make_dataset: 
 
 
 def test_preferences_without_a_category_are_left_out_and_counted(make_dataset: Make, run: Run) -> None:
-    users = [{**USERS[0], "preferences": "Mugs|Cars"}]  # a last name that is the only one of its kind is found
+    users = [
+        {**USERS[0], "preferences": "Mugs|Cars"}
+    ]  # a last name that is the only one of its kind is found
 
     summary = run(make_dataset(users=users, interactions=[EVENTS[0]]))
 

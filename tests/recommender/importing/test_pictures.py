@@ -12,7 +12,7 @@ from PIL import Image
 from recommender.importing import ImportRefused
 from recommender.importing.limits import Limits
 from shop.models import Product, ProductImage
-from tests.recommender.importing.conftest import ITEMS
+from tests.recommender.importing.cast import ITEMS
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Path]
@@ -65,7 +65,13 @@ def test_a_second_import_writes_no_file_and_a_new_picture_replaces_the_old(
 
 
 def test_the_ending_follows_the_content(make_dataset: Make, run: Run) -> None:
-    run(dataset(make_dataset, images=["a.php", "b.png"], files={"a.php": picture("JPEG"), "b.png": picture("WEBP")}))
+    run(
+        dataset(
+            make_dataset,
+            images=["a.php", "b.png"],
+            files={"a.php": picture("JPEG"), "b.png": picture("WEBP")},
+        )
+    )
 
     assert sorted(image.file.name[-4:] for image in ProductImage.objects.all()) == [".jpg", "webp"]
 
@@ -73,7 +79,9 @@ def test_the_ending_follows_the_content(make_dataset: Make, run: Run) -> None:
 @pytest.mark.parametrize(
     "content", [b"<svg onload='alert(1)'/>", b"GIF89a" + b"\0" * 50, b"", picture("BMP"), picture(size=9)]
 )
-def test_what_is_no_picture_is_left_out_and_counted(content: bytes, make_dataset: Make, run: Run, media: Path) -> None:
+def test_what_is_no_picture_is_left_out_and_counted(
+    content: bytes, make_dataset: Make, run: Run, media: Path
+) -> None:
     folder = dataset(make_dataset, images=["a.png", "missing.png"], files={"a.png": content})
 
     summary = run(folder, limits=Limits(picture_pixels=64))
@@ -108,7 +116,9 @@ def test_a_dry_run_and_a_failure_leave_no_file(make_dataset: Make, run: Run, med
 def test_files_written_before_a_failure_are_removed(
     make_dataset: Make, run: Run, media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = dataset(make_dataset, images=["a.png", "b.png"], files={"a.png": picture(), "b.png": picture(colour="blue")})
+    folder = dataset(
+        make_dataset, images=["a.png", "b.png"], files={"a.png": picture(), "b.png": picture(colour="blue")}
+    )
     saved = default_storage.save
 
     def save_first_only(name: str, content: Any) -> str:

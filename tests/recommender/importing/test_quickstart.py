@@ -14,7 +14,7 @@ from recommender.models import Interaction
 from shop.models import Product, Review, User
 
 pytestmark = pytest.mark.django_db
-MAY = datetime(2026, 5, 1, 12)
+MAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def write_quickstart(folder: Path) -> Path:
@@ -55,7 +55,9 @@ def write_quickstart(folder: Path) -> Path:
     return folder
 
 
-def test_the_published_files_are_taken(tmp_path: Path, run: Callable[..., Any], rejected: Callable[[], Any]) -> None:
+def test_the_published_files_are_taken(
+    tmp_path: Path, run: Callable[..., Any], rejected: Callable[[], Any]
+) -> None:
     summary = run(write_quickstart(tmp_path))
 
     assert summary.schema == "quickstart"
@@ -69,11 +71,15 @@ def test_the_published_files_are_taken(tmp_path: Path, run: Callable[..., Any], 
     ]
     cable = Product.objects.get(sku="B07JW")
     assert (cable.price, cable.list_price, cable.rating_count) == (Decimal(399), Decimal(1099), 24269)
-    assert (cable.category.path, cable.description, cable.stock) == ("computers-and-accessories/cables", "Fast charging", 100)
+    assert (cable.category.path, cable.description, cable.stock) == (
+        "computers-and-accessories/cables",
+        "Fast charging",
+        100,
+    )
     assert cable.images.get().src == "https://example.com/a.jpg"
     assert Product.objects.get(sku="B098N").list_price is None  # no discount, no struck-out price
     user = User.objects.get(external_id="AG3D6")
-    assert (user.name, user.date_joined) == ("Manav", MAY.replace(tzinfo=UTC))
+    assert (user.name, user.date_joined) == ("Manav", MAY)
     assert {category.name for category in user.profile.preferences.all()} == {"Electronics", "Cables"}
     events = Interaction.objects.order_by("id").values_list("kind", "value")
     assert sorted(events, key=lambda row: row[0]) == [

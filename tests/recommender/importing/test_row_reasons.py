@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.recommender.importing.conftest import EVENTS, ITEMS, USERS, event
+from tests.recommender.importing.cast import EVENTS, ITEMS, USERS, event
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Path]
@@ -37,7 +37,10 @@ Read = Callable[[], list[tuple[str, int, str]]]
         ({"kind": "rating", "value": "6"}, "rating is outside 1 to 5"),
         ({"kind": "rating", "value": "0.5"}, "rating is outside 1 to 5"),
         ({"kind": "rating", "value": ""}, "rating is outside 1 to 5"),
-        ({"kind": "rating", "value": "4", "review_text": "x" * 5001}, "review_text is longer than 5000 characters"),
+        (
+            {"kind": "rating", "value": "4", "review_text": "x" * 5001},
+            "review_text is longer than 5000 characters",
+        ),
         ({"kind": "rating", "value": "4", "review_title": "a\x00b"}, "NUL character in review_title"),
     ],
 )
@@ -64,7 +67,10 @@ def test_a_bad_event_is_listed_and_the_others_are_taken(
         ({"name": "x" * 256}, "name is longer than 255 characters"),
         ({"category": ""}, "missing category"),
         ({"category": " > "}, "missing category"),
-        ({"category": " > ".join("abcdefghi")}, "category has more than 8 levels or a name over 50 characters"),
+        (
+            {"category": " > ".join("abcdefghi")},
+            "category has more than 8 levels or a name over 50 characters",
+        ),
         ({"price": ""}, "missing price"),
         ({"price": "cheap"}, "price is not a number"),
         ({"price": "NaN"}, "price is not a number"),
@@ -89,7 +95,9 @@ def test_a_bad_product_is_listed(
     changes: dict[str, str], reason: str, make_dataset: Make, run: Run, rejected: Read
 ) -> None:
     columns = ("list_price", "rating", "attributes", "regions", "active", "released_at", "image")
-    rows = [{**dict.fromkeys(columns, ""), **row} for row in (*ITEMS, {**ITEMS[1], "item_id": "bad", **changes})]
+    rows = [
+        {**dict.fromkeys(columns, ""), **row} for row in (*ITEMS, {**ITEMS[1], "item_id": "bad", **changes})
+    ]
 
     summary = run(make_dataset(items=rows))
 
@@ -110,13 +118,23 @@ def test_a_bad_product_is_listed(
         ({"birth_date": "2999-01-01"}, "birth_date is in the future or before 1900"),
         ({"birth_date": "1st of May"}, "birth_date is not a date"),
         ({"name": "x" * 151}, "name is longer than 150 characters"),
-        ({"preferences": " > ".join("abcdefghi")}, "preferences has more than 8 levels or a name over 50 characters"),
+        (
+            {"preferences": " > ".join("abcdefghi")},
+            "preferences has more than 8 levels or a name over 50 characters",
+        ),
     ],
 )
 def test_a_bad_user_is_listed(
     changes: dict[str, str], reason: str, make_dataset: Make, run: Run, rejected: Read, alice: Any
 ) -> None:
-    bad = {"user_id": "bad", "name": "Eve", "email": "eve@example.com", "preferences": "", "region": "", **changes}
+    bad = {
+        "user_id": "bad",
+        "name": "Eve",
+        "email": "eve@example.com",
+        "preferences": "",
+        "region": "",
+        **changes,
+    }
     rows = [{"signup_at": "", "birth_date": "", **row} for row in (*USERS, bad)]
 
     summary = run(make_dataset(users=rows))

@@ -32,7 +32,11 @@ def test_files_are_told_by_their_names(make_dataset: Callable[..., Path]) -> Non
     [
         ("user_id,name", "shop", "users"),
         ("user_id,user_name,preferences", "quickstart", "users"),
-        ("InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country", "online-retail", "lines"),
+        (
+            "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country",
+            "online-retail",
+            "lines",
+        ),
     ],
 )
 def test_another_name_is_told_by_the_columns(header: str, schema: str, entity: str, tmp_path: Path) -> None:
@@ -46,14 +50,18 @@ def test_another_name_is_told_by_the_columns(header: str, schema: str, entity: s
 def test_missing_columns_are_named_with_the_schemas_known(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("item_id,name\n")
 
-    with pytest.raises(ImportRefused, match=r"items\.csv lacks category, price, needed for shop\. Known schemas: shop"):
+    with pytest.raises(
+        ImportRefused, match=r"items\.csv lacks category, price, needed for shop\. Known schemas: shop"
+    ):
         found(tmp_path)
 
 
 def test_a_foreign_file_is_refused_with_the_nearest_schema(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("event_id,user_id_,item_id,kind,occurred_at\n")
 
-    with pytest.raises(ImportRefused, match="fits no schema; for shop interactions it lacks user_id. Known schemas"):
+    with pytest.raises(
+        ImportRefused, match=r"fits no schema; for shop interactions it lacks user_id\. Known schemas"
+    ):
         found(tmp_path)
 
 

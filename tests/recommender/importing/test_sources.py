@@ -9,7 +9,7 @@ import pytest
 from recommender.importing import ImportRefused
 from recommender.importing.limits import Limits
 from recommender.importing.sources import ending_of, open_source
-from tests.recommender.importing.conftest import EVENTS, write_rows
+from tests.recommender.importing.cast import EVENTS, write_rows
 
 
 def opened(location: Path | str, **limits: Any) -> list[str]:
@@ -30,7 +30,11 @@ def test_a_single_file_is_taken(tmp_path: Path) -> None:
 
 
 def test_endings_are_told_whatever_their_case() -> None:
-    assert [ending_of(Path(name)) for name in ("A.CSV.GZ", "b.Parquet", "c.txt")] == [".csv.gz", ".parquet", ""]
+    assert [ending_of(Path(name)) for name in ("A.CSV.GZ", "b.Parquet", "c.txt")] == [
+        ".csv.gz",
+        ".parquet",
+        "",
+    ]
 
 
 def test_a_folder_in_the_folder_is_looked_into(make_dataset: Callable[..., Path]) -> None:
