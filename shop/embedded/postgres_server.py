@@ -67,10 +67,6 @@ class PostgresServer(Server):
             if time.monotonic() > deadline:
                 raise ServiceError(f"PostgreSQL did not start: {tail(self.folder / 'log')}")
             time.sleep(0.2)
-        try:  # TEMPORARY: data folders made before this file
-            self._run("createdb", "-h", str(self.socket.parent), "-U", SUPERUSER, DATABASE)
-        except ServiceError:
-            pass
 
     def _initialise(self) -> None:
         """Make the data folder, complete or not at all: it gets its name when the database is in it."""

@@ -65,7 +65,7 @@ class User:
 
     def finish(self) -> None:
         self._write("end\n")
-        assert self.process.wait(10) == 0
+        assert self.process.wait(60) == 0
 
     def _write(self, text: str) -> None:
         assert self.process.stdin is not None
@@ -100,7 +100,7 @@ def use(data_dir: Path) -> Iterator[Callable[..., User]]:
     assert wait_until(lambda: not any_answers(data_dir))
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 10) -> bool:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -99,7 +99,7 @@ def test_an_empty_value_means_the_default(monkeypatch):
 def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
     return subprocess.run(
-        command, env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=60
+        command, env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=300
     )
 
 

@@ -74,20 +74,20 @@ def test_one_command_serves_and_ctrl_c_stops_everything(port):
     ) as process:
         try:
             lines = read_until(process, "Ready at")
-            with urllib.request.urlopen(f"http://localhost:{port}/healthz", timeout=10) as response:
+            with urllib.request.urlopen(f"http://localhost:{port}/healthz", timeout=60) as response:
                 assert response.status == 200
             process.send_signal(signal.SIGINT)
             started = time.monotonic()
             lines += read_until(process, "Stopped.")
-            assert process.wait(10) == 0
-            assert time.monotonic() - started < 15
+            assert process.wait(60) == 0
+            assert time.monotonic() - started < 30
         finally:
             process.kill()
     assert any("Applying" in line and "migrations" in line for line in lines)
     assert not list(folder.rglob("*.sock"))
     shutil.rmtree(folder)
     with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"http://localhost:{port}/healthz", timeout=10)
+        urllib.request.urlopen(f"http://localhost:{port}/healthz", timeout=60)
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> list[str]:

@@ -32,7 +32,7 @@ def run(script: str, *arguments: str, **variables: str) -> subprocess.CompletedP
     command = [sys.executable, "-c", script, *arguments]
     environment = {**os.environ, **variables}
     return subprocess.run(
-        command, cwd=BASE_DIR, env=environment, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=BASE_DIR, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
 
 
