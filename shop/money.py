@@ -1,6 +1,6 @@
 """Amounts of money as shoppers read them."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 from django.utils.formats import number_format
@@ -16,4 +16,5 @@ def money(amount: Decimal | None) -> str:
     currency = settings.CURRENCY
     symbol = SYMBOLS.get(currency, f"{currency} ")
     decimals = 0 if currency in WITHOUT_CENTS else 2
-    return symbol + number_format(amount, decimal_pos=decimals, use_l10n=True, force_grouping=True)
+    rounded = Decimal(amount).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)  # number_format cuts off
+    return symbol + number_format(rounded, decimal_pos=decimals, use_l10n=True, force_grouping=True)

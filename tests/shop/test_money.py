@@ -11,6 +11,7 @@ from shop.money import money
         ("USD", Decimal("1234.5"), "$1,234.50"),
         ("EUR", Decimal("0.005"), "€0.01"),
         ("JPY", Decimal("1234"), "¥1,234"),
+        ("JPY", Decimal("1234.50"), "¥1,235"),
         ("NOK", Decimal("12"), "NOK 12.00"),
         ("USD", None, ""),
     ],
