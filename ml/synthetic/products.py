@@ -63,8 +63,7 @@ def make_catalogue(
     appeal = rng.normal(0, 1.2, num_items).astype(np.float32)
     quality = rng.normal(0, 1, num_items).astype(np.float32)
     rating, rating_count = _ratings(appeal, quality=quality, rng=rng)
-    repeat_days = np.array([kind.repeat_days for kind in taxonomy.types])
-    min_age = np.array([kind.min_age for kind in taxonomy.types], dtype=np.int16)
+    types = [taxonomy.types[kind] for kind in type_index]
     return Catalogue(
         taxonomy=taxonomy,
         sku=_skus(taxonomy, type_index=type_index),
@@ -81,8 +80,8 @@ def make_catalogue(
         ),
         rating=rating,
         rating_count=rating_count,
-        min_age=min_age[type_index],
-        repeatable=repeat_days[type_index] > 0,
+        min_age=np.array([kind.min_age for kind in types], dtype=np.int16),
+        repeatable=np.array([kind.repeat_days > 0 for kind in types]),
         released_at=_release_times(num_items, start=start, until=until, rng=rng),
         latent=_latents(facts, rng=rng),
         price_level=price_level,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from math import cos, pi, sin
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from ml.synthetic.pictures.colours import RGB, contrast, mix
@@ -70,11 +71,11 @@ def _geometric(draw: ImageDraw.ImageDraw, side: int, colour: RGB, ink: RGB) -> N
 
 
 def _speckled(draw: ImageDraw.ImageDraw, side: int, _: RGB, ink: RGB) -> None:
-    # A fixed scatter (multiples of the golden ratio) looks random and needs no generator.
-    for number in range(40):
-        x, y = number * 0.618034 % 1 * side, number * 0.754878 % 1 * side
-        radius = side * (0.008 + 0.018 * (number * 0.37 % 1))
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=ink)
+    # Always the same scatter: a picture must not change from run to run.
+    for x, y, weight in np.random.default_rng(4).random((34, 3)):
+        radius = side * (0.008 + 0.02 * weight**2)
+        at = (x * 0.94 * side + radius, y * 0.94 * side + radius)
+        draw.ellipse((at[0] - radius, at[1] - radius, at[0] + radius, at[1] + radius), fill=ink)
 
 
 PAINTERS: dict[str, Painter] = {
