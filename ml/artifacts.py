@@ -1,7 +1,6 @@
 """Saves and loads trained models: safetensors and JSON, no pickle, all or nothing, verified by checksum."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -93,4 +92,4 @@ def save_checkpoint(folder: Path, *, network: TwoTower, state: dict[str, Any]) -
     save_file(weights, folder / "checkpoint.safetensors.tmp")
     (folder / "checkpoint.json.tmp").write_text(json.dumps(state), "utf-8")
     for name in ("checkpoint.safetensors", "checkpoint.json"):
-        os.replace(folder / f"{name}.tmp", folder / name)
+        (folder / f"{name}.tmp").replace(folder / name)

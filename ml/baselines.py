@@ -67,7 +67,7 @@ class CategoryRule:
     """Popular items in the categories that the user prefers, or touched most.
 
     An item scores its popularity times the user's affinity to its category path. The affinity is the share of
-    what the user did that fell on a category, plus a bonus for a stated preference; both together beat either.
+    what the user did that fell on a category, plus a bonus for a stated preference.
     """
 
     affinity: sparse.csr_matrix  # (U, T)
@@ -78,7 +78,7 @@ class CategoryRule:
     def fit(
         cls, dataset: Dataset, *, wants: sparse.csr_matrix, popularity: np.ndarray, preference: float = 0.5
     ) -> "CategoryRule":
-        """The rule with categories from the items' category paths (or category), preferences from the users."""
+        """The rule over the items' category paths (or category) and the users' preferences."""
         paths = _category_paths(dataset.items)
         code_of = {name: code for code, name in enumerate(sorted({name for path in paths for name in path}))}
         membership = _membership(paths, code_of=code_of)

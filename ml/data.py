@@ -160,7 +160,7 @@ class Interactions:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Users, items, and what happened between them. Features must not know events that they are to predict."""
+    """Users, items, and what happened between them; features must not know what is to be predicted."""
 
     users: EntityTable
     items: EntityTable
@@ -275,7 +275,7 @@ class Histories:
     def from_interactions(
         cls, interactions: Interactions, *, num_users: int, as_of: int, max_length: int = MAX_HISTORY
     ) -> "Histories":
-        """The latest `max_length` items of each user at the moment `as_of` (seconds); later events are left out."""
+        """The latest `max_length` items of each user at the moment `as_of`, in seconds."""
         events = interactions.before(as_of)
         events = events.take(events.weight != 0)
         users, items, weights, times = merge_repeats(events)

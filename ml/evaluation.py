@@ -50,8 +50,8 @@ class Model(Protocol):
 
     def encode_items(self, items: EntityTable) -> np.ndarray: ...
     def encode_users(self, users: EntityTable, histories: Histories) -> np.ndarray: ...
-
-    config: dict[str, Any]
+    @property
+    def config(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,22 +92,25 @@ def evaluate(
     k: int = 10,
     seed: int = 0,
 ) -> Evaluation:
-    """The model (or a new one of `config`) beside its baselines, all knowing only what was before the test cut.
+    """The model (or a new one of `config`) beside its baselines, all knowing only what was before the cut.
 
-    A given model must have been trained on `split.known` alone. Features of the dataset should be as of the
-    cut: a popularity that knows the test would help the model that reads it.
+    A given model must have been trained on the events before `split.test_cut` alone. Features of the dataset
+    should be as of the cut: a popularity that knows the test would help the model that reads it.
     """
     known = dataset.interactions.before(split.test_cut)
     if model is None:
-        # torch takes seconds to import, and the generator's oracle needs only held_out.
-        from ml.training import train
-
-        known_data = Dataset(users=dataset.users, items=dataset.items, interactions=known)
-        model = train(known_data, config or TrainConfig())
+        model = _train(Dataset(users=dataset.users, items=dataset.items, interactions=known), config)
     test = held_out(dataset.interactions, cut=split.test_cut, num_users=len(dataset.users))
     scorers: dict[str, Scorer] = {"two_tower": ModelScorer.of(model, dataset=dataset, known=known, test=test)}
     scorers |= fit_baselines(dataset, events=known, seed=seed)
     return judge(scorers, test=test, num_items=len(dataset.items), k=k)
+
+
+def _train(dataset: Dataset, config: TrainConfig | None) -> Model:
+    # torch takes seconds to import, and the generator's oracle needs only held_out.
+    from ml.training import train
+
+    return train(dataset, config or TrainConfig())
 
 
 def judge(scorers: Mapping[str, Scorer], *, test: HeldOut, num_items: int, k: int = 10) -> Evaluation:
@@ -123,15 +126,14 @@ def judge(scorers: Mapping[str, Scorer], *, test: HeldOut, num_items: int, k: in
 
 def rank_unseen(scorer: Scorer, *, test: HeldOut, depth: int) -> np.ndarray:
     """(E, K) the best items that each evaluated user has not touched, best first, in chunks of users."""
-    ranked = [np.zeros((0, depth), dtype=np.int64)]
+    ranked = []
     for start in range(0, len(test.users), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(test.users)))
         scores_BI = scorer.scores(test.users[rows])
         seen = test.seen.take(rows)
         scores_BI[seen.rows(), seen.items] = -np.inf
         ranked.append(top_k(scores_BI, k=depth))
-    widest = max(part.shape[1] for part in ranked[1:]) if len(ranked) > 1 else depth
-    return np.concatenate([part for part in ranked if part.shape[1] == widest])
+    return np.concatenate(ranked) if ranked else np.zeros((0, depth), dtype=np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)

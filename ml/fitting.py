@@ -25,7 +25,7 @@ OnProgress = Callable[[str, float, str], None]
 ShouldStop = Callable[[], bool]
 
 
-class TrainingCancelled(Exception):
+class TrainingCancelled(Exception):  # noqa: N818 - nothing went wrong, somebody asked for it
     """should_stop() said so."""
 
 
@@ -81,7 +81,7 @@ class Fit:
         self.history: list[dict[str, float]] = []
 
     def run(self, epochs: int, *, hooks: Hooks, stage: str, valid: HeldOut | None = None) -> int:
-        """Fit for `epochs`, or until validation stops getting better; returns the best epoch (its weights stay)."""
+        """The best epoch, whose weights stay: the last of `epochs`, or the best on the validation users."""
         best, best_epoch, best_state = -1.0, epochs, None
         for epoch in range(1, epochs + 1):
             entry = {"epoch": float(epoch), "loss": self._epoch(hooks)}
@@ -105,7 +105,7 @@ class Fit:
 
     def _epoch(self, hooks: Hooks) -> float:
         users = self.rng.permutation(self.pairs.trainable_users)
-        batch_users = self.config.batch_users or int(np.clip(len(users) // 8, 64, 512))
+        batch_users = self.config.batch_users or int(np.clip(len(users) // 4, 64, 512))
         plan = HidingPlan(
             history_drop=self.config.history_drop,
             next_share=self.config.next_share,
@@ -237,10 +237,10 @@ class Fit:
 
 
 def prepare_torch(config: TrainConfig) -> torch.device:
-    """The device to train on; seeds torch, sets its threads and flushes denormal numbers, which slow the CPU."""
+    """The device to train on, with torch seeded, its threads set and denormals, which slow a CPU, flushed."""
     torch.manual_seed(config.seed)
     torch.set_flush_denormal(True)
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 0)) or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "0")) or len(os.sched_getaffinity(0)))
     cuda = torch.cuda.is_available()
     if config.device == "cuda" and not cuda:
         raise ValueError("device is cuda, but torch sees no CUDA device; use auto or cpu.")

@@ -1,4 +1,4 @@
-"""The loss in order: score, temperature, logQ, accidental hits, cross-entropy. One interface for every sampling."""
+"""The loss in order: score, temperature, logQ, accidental hits, cross-entropy. Full and sampled."""
 
 # B = users of the batch, C = candidate items, D = embedding dimension, P = positive pairs, N = negative pairs
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 MASKED = -1e9
 
@@ -38,8 +38,8 @@ def softmax_loss(
     """The mean cross-entropy of each user's positives against the candidates.
 
     With the whole catalogue as candidates it is the full softmax. With sampled candidates give `log_q_C`, the
-    log of each one's expected count in the sample, which makes the gradient unbiased (Bengio and Senecal, 2008;
-    Yi et al., 2019). Other positives of the same user are never negatives ("accidental hits").
+    log of each one's expected count in the sample, which makes the gradient unbiased (Bengio and Senecal,
+    2008; Yi et al., 2019). Other positives of the same user are never negatives ("accidental hits").
     """
     logits_BC = scores(user_BD, item_CD=item_CD, bias_C=bias_C, temperature=temperature)
     cosine_N = (user_BD[pairs.negative_row] * item_CD[pairs.negative_column]).sum(dim=1)
@@ -81,4 +81,4 @@ def cross_entropy(logits_BC: Tensor, *, pairs: Pairs) -> Tensor:
 
 def push_apart(cosine_N: Tensor, *, temperature: float) -> Tensor:
     """The mean softplus of disliked pairs' cosine over temperature: near zero once they point apart."""
-    return F.softplus(cosine_N / temperature).mean()
+    return functional.softplus(cosine_N / temperature).mean()

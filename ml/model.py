@@ -20,8 +20,8 @@ CHUNK = 8_192
 class TrainedModel:
     """Towers, feature specs and the item vectors that histories are read through.
 
-    Stored vectors carry one column more than the embedding dimension: 1 for a user, the popularity bias for an
-    item. So user @ item.T is exactly the model's score, and the cosine of two items is over [:, :-1].
+    Stored vectors carry one column more than the embedding dimension: 1 for a user, the popularity bias for
+    an item. So user @ item.T is exactly the model's score, and the cosine of two items is over [:, :-1].
     """
 
     network: TwoTower

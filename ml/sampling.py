@@ -1,4 +1,4 @@
-"""Batches of users with part of their history hidden, and the items that the hidden part is ranked against."""
+"""Batches of users with part of their history hidden, and the items the hidden part is ranked against."""
 
 # B = users of the batch, H = pairs of those users, I = items of the catalogue, C = candidate items
 
@@ -74,7 +74,7 @@ class UserBatch:
 def draw_batch(
     pairs: UserPairs, *, users: np.ndarray, plan: HidingPlan, rng: np.random.Generator
 ) -> UserBatch:
-    """A batch of `users` (each with a positive): some of each one's pairs as history, hidden positives as targets.
+    """A batch of `users` (each with a positive): part of the pairs as history, hidden positives as targets.
 
     A user weighs the square root of the number of targets, so that heavy users do not drown the rest.
     """

@@ -101,7 +101,7 @@ class NumpyUserTower:
         return total_D
 
     def _merged(self, events: Sequence[HistoryEvent]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rows, weights and ages of the known items, each once, oldest first, as ml.data.Histories has them."""
+        """Rows, weights and ages of the known items, each once, oldest first, as in ml.data.Histories."""
         by_row: dict[int, tuple[float, float]] = {}
         for event in events:
             row = int(np.searchsorted(self.item_ids, event.item_id))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from ml.features import Encoded, FeatureSpec
 
@@ -111,7 +111,7 @@ class EntityTower(nn.Module):
             )
         parts += [projection(batch.vectors[name]) for name, projection in self.vectors.items()]
         fused_NW = torch.cat(parts, dim=1)
-        return self.linear(fused_NW) + self.output(F.relu(self.hidden(fused_NW)))
+        return self.linear(fused_NW) + self.output(functional.relu(self.hidden(fused_NW)))
 
 
 def _bag(rows: int, width: int) -> nn.EmbeddingBag:
@@ -138,14 +138,14 @@ class ItemTower(EntityTower):
             content_ND = self.content(batch)
             vector_ND = vector_ND + content_ND
             bias_N = bias_N + self.content_bias(content_ND)[:, 0]
-        return F.normalize(vector_ND, dim=1), bias_N
+        return functional.normalize(vector_ND, dim=1), bias_N
 
 
 class HistoryEncoder(nn.Module):
     """What the history says: a long-term bag, and a short-term one that fades with order and age.
 
-    Entries count by |weight| to a learned power; disliked ones are subtracted with a learned strength. A bag is
-    shortened to p / (|p| + c) with a learned c, so that one view says less than a hundred purchases.
+    Entries count by |weight| to a learned power; disliked ones are subtracted with a learned strength. A bag
+    is shortened to p / (|p| + c) with a learned c, so that one view says less than a hundred purchases.
     """
 
     def __init__(self, dim: int) -> None:
@@ -158,9 +158,9 @@ class HistoryEncoder(nn.Module):
 
     def forward(self, history: HistoryBatch, *, item_vectors: Tensor) -> Tensor:
         """(B, D) from histories whose item rows point into `item_vectors` (rows, D)."""
-        strength_H = history.weight.abs().clamp_min(1e-6) ** F.softplus(self.power)
-        strength_H = strength_H * torch.where(history.weight < 0, -F.softplus(self.dislike), 1.0)
-        step, day = F.softplus(self.decay)
+        strength_H = history.weight.abs().clamp_min(1e-6) ** functional.softplus(self.power)
+        strength_H = strength_H * torch.where(history.weight < 0, -functional.softplus(self.dislike), 1.0)
+        step, day = functional.softplus(self.decay)
         days_H = (history.age_seconds / SECONDS_PER_DAY).clamp_min(0.0)
         fading_H = torch.exp(-step * history.rank - day * torch.log1p(days_H))
         return self._pooled(history, item_vectors, strength_H, 0) + self._pooled(
@@ -168,11 +168,11 @@ class HistoryEncoder(nn.Module):
         )
 
     def _pooled(self, history: HistoryBatch, item_vectors: Tensor, weight_H: Tensor, part: int) -> Tensor:
-        bag_BD = F.embedding_bag(
+        bag_BD = functional.embedding_bag(
             history.item_row, item_vectors, history.offsets, mode="sum", per_sample_weights=weight_H
         )
         length_B1 = (bag_BD.square().sum(dim=1, keepdim=True) + 1e-12).sqrt()
-        return (bag_BD / (length_B1 + F.softplus(self.patience[part]))) @ self.maps[part]
+        return (bag_BD / (length_B1 + functional.softplus(self.patience[part]))) @ self.maps[part]
 
 
 class UserTower(nn.Module):
@@ -193,7 +193,7 @@ class UserTower(nn.Module):
     ) -> Tensor:
         """(B, D) L2-normal vectors."""
         profile_BD = self.profile(batch, id_code=id_code)
-        return F.normalize(profile_BD + self.history(history, item_vectors=item_vectors), dim=1)
+        return functional.normalize(profile_BD + self.history(history, item_vectors=item_vectors), dim=1)
 
 
 class TwoTower(nn.Module):

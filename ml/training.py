@@ -17,7 +17,7 @@ MIN_POSITIVES = 20
 MIN_ENTITIES = 2
 
 
-class NotEnoughData(ValueError):
+class NotEnoughData(ValueError):  # noqa: N818 - the name says what is wrong
     """There is too little to learn from; the message says what is missing."""
 
 
@@ -31,8 +31,8 @@ def train(
 ) -> TrainedModel:
     """A model of all the dataset's events.
 
-    The number of epochs is found on the newest part of the events, held out; then the towers are fitted anew on
-    everything for that long. Same data, config and machine give the same model, bit for bit on the CPU.
+    The number of epochs is found on the newest part of the events, held out; then the towers are fitted anew
+    on everything for that long. Same data, config and machine give the same model, bit for bit on the CPU.
     Raises NotEnoughData and TrainingCancelled.
     """
     require_enough(dataset)
@@ -68,7 +68,7 @@ def require_enough(dataset: Dataset) -> None:
 
 
 def inner_split(dataset: Dataset, config: TrainConfig) -> tuple[Interactions, HeldOut]:
-    """The events to search the number of epochs on, and what to find; by time, or at random where time is flat."""
+    """The events to find the number of epochs on, and their test: by time, or at random if time is flat."""
     events = dataset.interactions
     split = split_by_time(events, test_share=config.valid_share)
     earlier = events.before(split.test_cut)

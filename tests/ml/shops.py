@@ -25,14 +25,16 @@ def two_taste_shop(
 ) -> Dataset:
     """A shop where even users buy garden items and odd users kitchen items, at random times over 100 days.
 
-    Half of the items, chosen within each category by colour, are liked: red by users 0, 1 (mod 4), blue by the
-    others. So the category rule knows half of the taste and the model can know all of it.
+    Half of the items, chosen within each category by colour, are liked: red by users 0, 1 (mod 4), blue by
+    the others. So the category rule knows half of the taste and the model can know all of it.
     """
     rng = np.random.default_rng(seed)
     category = np.array(["garden", "kitchen"], dtype=object)[np.arange(num_items) % 2]
     colour = np.array(["red", "blue"], dtype=object)[np.arange(num_items) // 2 % 2]
     liked = [
-        np.flatnonzero((np.arange(num_items) % 2 == user % 2) & (np.arange(num_items) // 2 % 2 == user // 2 % 2))
+        np.flatnonzero(
+            (np.arange(num_items) % 2 == user % 2) & (np.arange(num_items) // 2 % 2 == user // 2 % 2)
+        )
         for user in range(num_users)
     ]
     user_index = np.repeat(np.arange(num_users), per_user)

@@ -128,7 +128,12 @@ def test_item_sets_are_unique_sorted_and_by_user():
 
 
 def test_a_history_counts_an_item_once_with_its_strongest_weight_and_latest_time():
-    log = events((0, 4, "view", None, 10), (0, 4, "purchase", None, 20), (0, 4, "view", None, 30), (0, 2, "view", None, 25))
+    log = events(
+        (0, 4, "view", None, 10),
+        (0, 4, "purchase", None, 20),
+        (0, 4, "view", None, 30),
+        (0, 2, "view", None, 25),
+    )
     history = Histories.from_interactions(log, num_users=2, as_of=40)
     assert history.item_index.tolist() == [2, 4]
     assert history.weight.tolist() == pytest.approx([weight_of("view", None), 1.0])

@@ -5,7 +5,15 @@ import math
 import pytest
 import torch
 
-from ml.losses import Pairs, cross_entropy, mask_accidental_hits, push_apart, scores, softmax_loss, subtract_log_q
+from ml.losses import (
+    Pairs,
+    cross_entropy,
+    mask_accidental_hits,
+    push_apart,
+    scores,
+    softmax_loss,
+    subtract_log_q,
+)
 
 USERS = torch.eye(2)
 ITEMS = torch.eye(2)
@@ -53,12 +61,14 @@ def test_the_loss_with_log_q_by_hand():
         temperature=1.0,
         log_q_C=torch.log(torch.tensor([0.5, 0.25])),
     )
-    # Row 0: e/.5 against 1/.25: log(1 + 4 / (2e)) = .551445; row 1: 1/.5 against e/.25: log(1 + 2 / (4e)) = .168860
+    # Row 0 has e/.5 against 1/.25, row 1 has e/.25 against 1/.5: log(1 + 4/2e) and log(1 + 2/4e).
     assert loss.item() == pytest.approx((math.log(1 + 2 / math.e) + math.log(1 + 0.5 / math.e)) / 2, abs=1e-6)
 
 
 def test_an_accidental_hit_keeps_no_probability():
-    masked = mask_accidental_hits(torch.tensor([[1.0, 50.0]]), row=torch.tensor([0]), column=torch.tensor([1]))
+    masked = mask_accidental_hits(
+        torch.tensor([[1.0, 50.0]]), row=torch.tensor([0]), column=torch.tensor([1])
+    )
     assert torch.softmax(masked, dim=1)[0, 1].item() < 1e-6
 
 
@@ -103,5 +113,10 @@ def test_pairs_that_point_apart_cost_almost_nothing():
 
 
 def test_users_without_targets_do_not_break_the_mean():
-    empty = pairs(row=torch.zeros(0, dtype=torch.long), column=torch.zeros(0, dtype=torch.long), weight=torch.zeros(0), row_weight=torch.zeros(2))
+    empty = pairs(
+        row=torch.zeros(0, dtype=torch.long),
+        column=torch.zeros(0, dtype=torch.long),
+        weight=torch.zeros(0),
+        row_weight=torch.zeros(2),
+    )
     assert cross_entropy(torch.zeros(2, 2), pairs=empty).item() == 0

@@ -6,7 +6,7 @@ import pytest
 from ml.data import ItemSets
 from ml.metrics import coverage, hits, rank_metrics, top_k
 
-# User 0 wants 3 and 5 and sees 3 at rank 2; user 1 wants 1 and sees it first; user 2 wants 9 and never sees it.
+# User 0 wants 3 and 5 and sees 3 second; user 1 wants 1 and sees it first; user 2 wants 9, never shown.
 RANKED = np.array([[7, 3, 2], [1, 0, 2], [0, 1, 2]])
 POSITIVES = ItemSets.from_pairs(np.array([0, 0, 1, 2]), item_index=np.array([3, 5, 1, 9]), num_users=3)
 

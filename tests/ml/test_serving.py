@@ -39,7 +39,11 @@ def test_every_user_is_encoded_as_by_torch(saved):
             multi={"preferences": shop.users.multi["preferences"][user]},
             user_id=int(shop.users.ids[user]),
             history=[
-                HistoryEvent(item_id=int(shop.items.ids[item]), weight=float(weight), age_seconds=101 * DAY - float(time))
+                HistoryEvent(
+                    item_id=int(shop.items.ids[item]),
+                    weight=float(weight),
+                    age_seconds=101 * DAY - float(time),
+                )
                 for item, weight, time in zip(log.item_index, log.weight, log.timestamp, strict=True)
             ],
         )
@@ -68,7 +72,9 @@ def test_dislikes_and_repeats_match_torch(saved):
     tower = load_user_tower(folder)
     events = [(0, 0.2, 50.0), (0, 1.0, 900.0), (5, -1.0, 10.0), (5, 1.0, 5.0), (7, 0.6, 86_400.0 * 30)]
     got = tower.encode_user(
-        history=[HistoryEvent(item_id=500 + item, weight=weight, age_seconds=age) for item, weight, age in events]
+        history=[
+            HistoryEvent(item_id=500 + item, weight=weight, age_seconds=age) for item, weight, age in events
+        ]
     )
     merged = Histories(
         offsets=np.array([0, 3]),

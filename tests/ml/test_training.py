@@ -35,7 +35,9 @@ def test_vectors_are_unit_length_with_the_bias_and_a_one_beside_them(shop, model
 
 
 def test_the_model_beats_every_baseline_on_a_taste_that_can_be_learned(shop):
-    evaluation = evaluate(shop, split=split_by_time(shop.interactions), config=TrainConfig.from_dict(QUICK), k=5)
+    evaluation = evaluate(
+        shop, split=split_by_time(shop.interactions), config=TrainConfig.from_dict(QUICK), k=5
+    )
     hit = {name: metrics["recall@5"] for name, metrics in evaluation.rows.items()}
     assert set(hit) == {"two_tower", "category_rule", "item_knn", "popularity", "random"}
     assert hit["two_tower"] > max(hit[name] for name in ("category_rule", "popularity", "random"))
@@ -74,7 +76,9 @@ def test_early_stopping_looks_at_the_newest_events_only(shop):
 
 def test_where_time_is_flat_a_random_part_is_held_out(shop):
     flat = Interactions(**{**columns(shop.interactions), "timestamp": np.full(len(shop.interactions), 5)})
-    earlier, valid = inner_split(Dataset(users=shop.users, items=shop.items, interactions=flat), TrainConfig())
+    earlier, valid = inner_split(
+        Dataset(users=shop.users, items=shop.items, interactions=flat), TrainConfig()
+    )
     assert len(valid.users) > 10
     assert len(earlier) + valid.positives.sizes.sum() <= len(flat)
 
@@ -146,7 +150,9 @@ def test_histories_in_another_tables_indices_are_translated(shop, model):
 
 def test_too_little_data_says_what_is_missing(shop):
     one_user = Dataset(users=shop.users, items=shop.items, interactions=events((0, 0, "purchase", None, 1)))
-    with pytest.raises(NotEnoughData, match=r"20 positive interactions \(there are 1\) and 2 users .* and 2 items"):
+    with pytest.raises(
+        NotEnoughData, match=r"20 positive interactions \(there are 1\) and 2 users .* and 2 items"
+    ):
         train(one_user, TrainConfig())
     nothing = Dataset(users=shop.users, items=shop.items, interactions=shop.interactions.before(0))
     with pytest.raises(NotEnoughData, match=r"\(there are 0\)"):
@@ -180,7 +186,9 @@ def test_progress_and_checkpoints_follow_the_epochs(shop, tmp_path):
 
 
 def test_bad_settings_are_named():
-    with pytest.raises(ValueError, match=r"Unknown training settings: dropout, embeding_dim\. Known: batch_users"):
+    with pytest.raises(
+        ValueError, match=r"Unknown training settings: dropout, embeding_dim\. Known: batch_users"
+    ):
         TrainConfig.from_dict({"embeding_dim": 32, "dropout": 1})
     with pytest.raises(ValueError, match="use auto, cpu or cuda"):
         TrainConfig(device="tpu")

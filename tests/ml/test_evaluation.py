@@ -1,0 +1,82 @@
+"""The held-out protocol by hand, and the table beside the baselines."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from ml.data import split_by_time
+from ml.evaluation import Evaluation, evaluate, held_out, judge, rank_unseen
+from ml.training import TrainConfig, train
+from tests.ml.shops import events, two_taste_shop
+
+LOG = events(
+    (0, 0, "view", None, 1),
+    (1, 1, "purchase", None, 2),
+    (3, 1, "purchase", None, 3),
+    (0, 0, "purchase", None, 10),  # touched before: not new
+    (0, 2, "purchase", None, 11),
+    (0, 3, "dislike", None, 12),  # not a positive
+    (2, 2, "purchase", None, 13),  # nothing known of user 2 before
+)
+
+
+@dataclass
+class Fixed:
+    """A scorer that gives everybody the same scores."""
+
+    row: list[float]
+
+    def scores(self, users: np.ndarray) -> np.ndarray:
+        return np.tile(np.array(self.row, dtype=np.float32), (len(users), 1))
+
+
+def test_the_test_holds_new_positives_of_known_users():
+    test = held_out(LOG, cut=10, num_users=4)
+    assert test.users.tolist() == [0]
+    assert test.seen.of(0).tolist() == [0]
+    assert test.positives.of(0).tolist() == [2]
+
+
+def test_seen_items_are_never_ranked():
+    test = held_out(LOG, cut=10, num_users=4)
+    ranked = rank_unseen(Fixed([9, 1, 2, 3]), test=test, depth=4)
+    assert ranked.tolist() == [[3, 2, 1, -1]]
+
+
+def test_a_judged_scorer_by_hand():
+    test = held_out(LOG, cut=10, num_users=4)
+    row = judge({"fixed": Fixed([9, 1, 2, 3])}, test=test, num_items=4, k=2).rows["fixed"]
+    # The positive is second: 1 / log2(3); two of four items are shown.
+    assert row == pytest.approx(
+        {"hit@2": 1, "recall@2": 1, "ndcg@2": 0.63093, "mrr": 0.5, "coverage": 0.5}, abs=1e-5
+    )
+
+
+def test_a_test_without_users_gives_an_empty_evaluation():
+    nobody = held_out(LOG, cut=1000, num_users=4)
+    evaluation = judge({"fixed": Fixed([1, 2, 3, 4])}, test=nobody, num_items=4)
+    assert evaluation.num_users == 0
+    assert "0 users" in evaluation.table()
+
+
+def test_a_model_is_judged_beside_four_baselines_and_printed():
+    shop = two_taste_shop()
+    split = split_by_time(shop.interactions)
+    known = type(shop)(
+        users=shop.users, items=shop.items, interactions=shop.interactions.before(split.test_cut)
+    )
+    model = train(known, TrainConfig(embedding_dim=8, content_width=16, max_epochs=2))
+    evaluation = evaluate(shop, split=split, model=model)
+    assert list(evaluation.rows) == ["two_tower", "category_rule", "item_knn", "popularity", "random"]
+    assert set(evaluation.rows["two_tower"]) == {"hit@10", "recall@10", "ndcg@10", "mrr", "coverage"}
+    lines = evaluation.table().splitlines()
+    assert len(lines) == 7
+    assert len({len(line) for line in lines[:6]}) == 1, "the columns line up"
+    assert evaluation.to_dict()["rows"] == evaluation.rows
+
+
+def test_an_evaluation_prints_what_it_was_measured_on():
+    table = Evaluation(rows={"m": {"hit@10": 0.25}}, num_users=4, num_positives=9, k=10).table()
+    assert "0.2500" in table
+    assert table.endswith("4 users, 9 held-out items")

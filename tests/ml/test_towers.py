@@ -1,0 +1,114 @@
+"""Widths, shapes and the history encoder's sums by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from ml.data import EntityTable, Histories
+from ml.features import FeatureSpec
+from ml.model import encode_items, history_batch
+from ml.towers import EntityBatch, EntityTower, HistoryEncoder, TwoTower, share_width
+from tests.ml.shops import two_taste_shop
+
+CPU = torch.device("cpu")
+SHOP = two_taste_shop()
+ITEMS = FeatureSpec.fit(SHOP.items)
+
+
+def test_the_width_is_shared_by_ratio_among_the_present_groups():
+    widths = share_width(ITEMS, width=80, dim_ratio={"numeric": 1, "categorical": 2, "multi": 2, "text": 3})
+    assert widths == {"numeric": 10, "categorical": 20, "multi": 20, "text": 30}
+
+
+def test_absent_groups_take_no_width_and_the_rest_fill_it():
+    only_numbers = FeatureSpec.fit(EntityTable(ids=np.array([1]), numeric={"a": np.array([1.0])}))
+    assert share_width(only_numbers, width=80, dim_ratio={"text": 9}) == {"numeric": 80}
+    assert sum(share_width(ITEMS, width=33, dim_ratio={}).values()) == 33
+    assert share_width(FeatureSpec.fit(EntityTable(ids=np.array([1]))), width=80, dim_ratio={}) == {}
+
+
+def test_every_group_reaches_the_vector():
+    torch.manual_seed(0)
+    tower = EntityTower(ITEMS, dim=8, width=16, dim_ratio={})
+    plain = tower(EntityBatch.from_encoded(ITEMS.encode(SHOP.items), device=CPU))
+    assert plain.shape == (40, 8)
+    for group in ("numeric", "categorical", "multi", "vectors"):
+        emptied = EntityTable(**{**vars(SHOP.items), group: {}})
+        changed = tower(EntityBatch.from_encoded(ITEMS.encode(emptied), device=CPU))
+        assert (plain - changed).abs().max() > 1e-3, group
+
+
+def test_ids_alone_make_a_tower_and_an_unknown_id_the_zero_vector():
+    bare = EntityTable(ids=np.array([1, 2]))
+    spec = FeatureSpec.fit(bare)
+    tower = EntityTower(spec, dim=4, width=8, dim_ratio={})
+    vectors = tower(EntityBatch.from_encoded(spec.encode(EntityTable(ids=np.array([2, 7]))), device=CPU))
+    assert vectors[0].abs().sum() > 0
+    assert vectors[1].tolist() == [0, 0, 0, 0]
+
+
+def test_stored_items_are_unit_vectors_with_the_bias_in_units_of_the_cosine():
+    network = TwoTower(users=FeatureSpec.fit(SHOP.users), items=ITEMS, dim=8, width=16, dim_ratio={})
+    with torch.no_grad():
+        network.item.id_bias.weight.fill_(3.0)
+    stored = encode_items(network, encoded=ITEMS.encode(SHOP.items), temperature=0.5)
+    assert np.linalg.norm(stored[:, :8], axis=1) == pytest.approx(np.ones(40), abs=1e-5)
+    assert stored[:, 8].tolist() == pytest.approx([1.5] * 40)
+
+
+def histories(*events: tuple[int, float, float]) -> Histories:
+    item, weight, age = zip(*events, strict=True)
+    return Histories(
+        offsets=np.array([0, len(events)]),
+        item_index=np.array(item, dtype=np.int32),
+        weight=np.array(weight, dtype=np.float32),
+        age_seconds=np.array(age, dtype=np.float32),
+    )
+
+
+def encode(history: Histories) -> torch.Tensor:
+    """Through an encoder without any map: 2 items along the 2 axes; power, dislike and patience are 1."""
+    encoder = HistoryEncoder(2)
+    one = float(np.log(np.e - 1))  # softplus of it is 1
+    with torch.no_grad():
+        for parameter in (encoder.power, encoder.dislike, encoder.decay, encoder.patience):
+            parameter.fill_(one)
+        encoder.maps.copy_(torch.stack([torch.eye(2), torch.eye(2)]))
+        return encoder(history_batch(history, device=CPU), item_vectors=torch.eye(2))[0]
+
+
+def test_one_event_by_hand():
+    # Both bags are (1, 0), shortened to 1 / (1 + 1).
+    assert encode(histories((0, 1.0, 0.0))).tolist() == pytest.approx([1.0, 0.0], abs=1e-5)
+
+
+def test_a_view_says_less_than_a_purchase_and_a_dislike_the_opposite():
+    view, purchase, dislike = (encode(histories((0, weight, 0.0)))[0] for weight in (0.2, 1.0, -1.0))
+    # .2 / (.2 + 1) twice
+    assert view.item() == pytest.approx(0.4 / 1.2, abs=1e-5)
+    assert 0 < view < purchase
+    assert dislike.item() == pytest.approx(-purchase.item(), abs=1e-5)
+
+
+def test_the_newest_event_weighs_most_in_the_short_term_bag():
+    first_old = encode(histories((0, 1.0, 0.0), (1, 1.0, 0.0)))
+    # The long bag is (1, 1), length 1.41421; the short one (e^-1, 1), length 1.06551.
+    assert first_old[0].item() == pytest.approx(1 / 2.41421 + np.exp(-1) / 2.06551, abs=1e-4)
+    assert first_old[1].item() == pytest.approx(1 / 2.41421 + 1 / 2.06551, abs=1e-4)
+
+
+def test_an_old_event_fades_from_the_short_term_bag_alone():
+    days = (np.e - 1) * 86_400  # log1p of it in days is 1
+    old = encode(histories((0, 1.0, days)))
+    short = np.exp(-1)
+    assert old[0].item() == pytest.approx(0.5 + short / (short + 1), abs=1e-5)
+
+
+def test_an_empty_history_is_the_zero_vector_and_breaks_no_gradient():
+    encoder = HistoryEncoder(2)
+    items = torch.eye(2, requires_grad=True)
+    out = encoder(history_batch(Histories.empty(3), device=CPU), item_vectors=items)
+    assert out.abs().max() == 0
+    out.sum().backward()
+    assert torch.isfinite(items.grad).all()
+    assert all(torch.isfinite(p.grad).all() for p in encoder.parameters() if p.grad is not None)
