@@ -106,10 +106,11 @@ class Encoder:
     def _encode(self, inputs: Sequence[Any], encode: Callable[[Sequence[Any]], "torch.Tensor"]) -> np.ndarray:
         import torch  # takes seconds: kept off the import of pages; loaded already with the model
 
-        vectors: list[np.ndarray] = []
+        starts = range(0, len(inputs), self.batch_size)
         with _bounded_threads(self.threads), torch.inference_mode():
-            for start in range(0, len(inputs), self.batch_size):
-                vectors.append(encode(inputs[start : start + self.batch_size]).float().cpu().numpy())
+            vectors = [
+                encode(inputs[start : start + self.batch_size]).float().cpu().numpy() for start in starts
+            ]
         return np.concatenate(vectors) if vectors else np.zeros((0, self.dimension), np.float32)
 
 
@@ -129,8 +130,9 @@ def _bounded_threads(threads: int) -> Iterator[None]:
 def load_encoder(*, model: str = "", pretrained: str = "", threads: int = 2, device: str = "cpu") -> Encoder:
     """Return the encoder of an open_clip architecture and its weights, or the bundled one for no model.
 
-    `model` may also be a folder that manage.py train_clip wrote, which needs no `pretrained`. That is one of open_clip's tags (fetched from the hub, once) or a weights file. Seconds
-    of work and up to gigabytes of memory. Raises EncoderUnavailable.
+    `model` may also be a folder that manage.py train_clip wrote, which needs no `pretrained`. That is one
+    of open_clip's tags (fetched from the hub, once) or a weights file. Seconds of work and up to gigabytes
+    of memory. Raises EncoderUnavailable.
     """
     if not model:
         return load_folder(BUNDLED, name=encoder_name(), threads=threads, device=device)

@@ -1,4 +1,4 @@
-"""Training examples for the compact encoder: made products, their drawn pictures and what they are called."""
+"""Training examples for the compact encoder: made products, drawn, and what they are called."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ DRAWN_SIDE = 128  # drawn large and reduced, as the shop's own pictures are
 def made_examples(
     *, num_products: int, seed: int, side: int = 80, on_progress: Callable[[int], None] | None = None
 ) -> Examples:
-    """Return made products as examples, pictures `side` pixels wide; 5 ms each. `on_progress(number done)`."""
+    """Return made products as examples, pictures `side` pixels wide, and `on_progress(number done)`."""
     shop = generate(ShopConfig(num_users=1, num_items=num_products, num_interactions=1, seed=seed))
     goods = shop.catalogue
     order = np.random.default_rng(seed).permutation(num_products)  # else the held-out ones are of few types

@@ -1,10 +1,10 @@
 """Contrastive training of an open_clip model on a shop's own pictures and texts."""
 
-# Shape legend: N = products, B = batch, T = twins in it, D = embedding dimension, H = W = picture side, C = channels.
+# Shape legend: N = products, B = batch, T = twins in it, D = embedding dimension, H = W = picture side,
+# C = channels.
 import io
 import json
 import math
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -123,8 +123,9 @@ def _step(
     rng = np.random.default_rng((config.seed, step))
     model: Any = network
     rows = rng.choice(len(examples), size=min(config.batch_size, len(examples)), replace=False)
-    texts = [examples.phrases[row][rng.integers(len(examples.phrases[row]))] for row in rows]
-    others_BB = torch.from_numpy(also_true(texts, phrases=[examples.phrases[row] for row in rows]))
+    said = [examples.phrases[int(row)] for row in rows]
+    texts = [ways[int(rng.integers(len(ways)))] for ways in said]
+    others_BB = torch.from_numpy(also_true(texts, phrases=said))
     pictures_BHWC = examples.pictures_NHWC[rows]
     num_twins = max(2, int(config.twin_share * len(rows)))
     views_BHWC = np.concatenate([pictures_BHWC, pictures_BHWC[:num_twins]])
@@ -148,7 +149,7 @@ def also_true(texts: Sequence[str], *, phrases: Sequence[Sequence[str]]) -> np.n
     """Return (B, B) bool: text i also describes picture j, another product's; not a negative then."""
     known = [set(said) for said in phrases]
     hits_BB = np.array([[text in said for said in known] for text in texts], dtype=bool)
-    np.fill_diagonal(hits_BB, False)
+    np.fill_diagonal(hits_BB, val=False)
     return hits_BB
 
 
@@ -244,7 +245,7 @@ def save_checkpoint(network: nn.Module, optimizer: torch.optim.AdamW, *, path: P
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, {"step": str(step)})
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load_checkpoint(network: nn.Module, optimizer: torch.optim.AdamW, *, path: Path) -> int:
@@ -276,5 +277,5 @@ def save_folder(network: nn.Module, *, source: Path, out: Path, metrics: dict[st
     }
     partial = out / f"{WEIGHTS_FILE}.partial"
     save_file(weights, partial)
-    os.replace(partial, out / WEIGHTS_FILE)
+    partial.replace(out / WEIGHTS_FILE)
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")

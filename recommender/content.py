@@ -87,8 +87,8 @@ def _write_batch(
     """Encode and store a batch; return the names of pictures that could not be read."""
     products = Product.objects.in_bulk([stale.product_id for stale in batch])
     batch = [stale for stale in batch if stale.product_id in products]  # deleted since
-    texts = [embedded_text(products[s.product_id], category=category_names[products[s.product_id].category_id])
-             for s in batch]  # fmt: skip
+    found = [products[stale.product_id] for stale in batch]
+    texts = [embedded_text(product, category=category_names[product.category_id]) for product in found]
     pictures = {stale.product_id: open_picture(stale.picture) for stale in batch if stale.picture}
     readable = {product_id: picture for product_id, picture in pictures.items() if picture is not None}
     image_vectors = dict(zip(readable, encoder.encode_images(list(readable.values())), strict=True))

@@ -13,19 +13,27 @@ CONFIG = "english"
 
 def text_digest() -> MD5:
     """Return the expression of a hash over every text of a product that search and vectors are made of."""
-    texts = ("name", "brand", "category__path", "category__name", Cast("attributes", TextField()), "description")
+    texts = (
+        "name",
+        "brand",
+        "category__path",
+        "category__name",
+        Cast("attributes", TextField()),
+        "description",
+    )
     return MD5(Func(Value("\x1f"), *texts, function="CONCAT_WS", output_field=TextField()))
 
 
 def weighted_words() -> Func:
-    """Return the expression of a product's lexemes: name A, brand and category B, attributes C, the rest D."""
+    """Return the expression of a product's lexemes, weighted: name A, brand and category B, attributes C."""
     parts = [
         _weighted("name", weight="A"),
         _weighted("brand", weight="B"),
         _weighted("category__name", weight="B"),
         Func(
             "attributes",
-            template=f"setweight(jsonb_to_tsvector('{CONFIG}', %(expressions)s, '[\"string\", \"numeric\"]'), 'C')",
+            Value('["string", "numeric"]'),  # the values alone: "colour" is no word of a blue mug
+            template=f"setweight(jsonb_to_tsvector('{CONFIG}', %(expressions)s::jsonb), 'C')",
         ),
         _weighted("description", weight="D"),
     ]
@@ -46,9 +54,10 @@ def update_search_documents() -> int:
         .values_list("pk", "digest", weighted_words())
     )
     query, parameters = changed.query.sql_with_params()
+    table = SearchDocument._meta.db_table  # noqa: SLF001 (Django documents it)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {SearchDocument._meta.db_table} (product_id, content_hash, vector) {query}"
+            f"INSERT INTO {table} (product_id, content_hash, vector) {query}"
             " ON CONFLICT (product_id) DO UPDATE"
             " SET content_hash = EXCLUDED.content_hash, vector = EXCLUDED.vector",
             parameters,

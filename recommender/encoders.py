@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -15,10 +16,25 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 60.0  # after a failed load, so that a missing file costs one line a minute
 QUERY_CACHE_SIZE = 2048
 
-_lock = threading.Lock()
-_loaded: clip.Encoder | None = None
-_thread: threading.Thread | None = None
-_failed_at = -RETRY_SECONDS
+
+@dataclass
+class _Process:
+    """What this process has loaded, or is loading."""
+
+    encoder: clip.Encoder | None = None
+    thread: threading.Thread | None = None
+    failed_at: float | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a load is under way, or failed so lately that another would fail too."""
+        if self.thread is not None and self.thread.is_alive():
+            return True
+        return self.failed_at is not None and time.monotonic() - self.failed_at < RETRY_SECONDS
+
+
+_process = _Process()
 
 
 def current_name() -> str:
@@ -31,30 +47,26 @@ def get_encoder() -> clip.Encoder:
 
     Raises ml.clip.EncoderUnavailable with the cure.
     """
-    global _loaded
-    with _lock:
-        if _loaded is None or _loaded.name != current_name():
-            _loaded = clip.load_encoder(model=env.CLIP_MODEL, pretrained=env.CLIP_PRETRAINED)
+    with _process.lock:
+        if _process.encoder is None or _process.encoder.name != current_name():
+            _process.encoder = clip.load_encoder(model=env.CLIP_MODEL, pretrained=env.CLIP_PRETRAINED)
             encode_query.cache_clear()
-        return _loaded
+        return _process.encoder
 
 
 def warm() -> None:
     """Start loading the encoder in a background thread, unless it is loaded, loading or just failed."""
-    global _thread
-    if _ready() or (_thread and _thread.is_alive()) or time.monotonic() - _failed_at < RETRY_SECONDS:
-        return
-    _thread = threading.Thread(target=_load, name="clip-encoder", daemon=True)
-    _thread.start()
+    if _ready() is None and not _process.is_busy:
+        _process.thread = threading.Thread(target=_load, name="clip-encoder", daemon=True)
+        _process.thread.start()
 
 
 def encoder_if_ready(*, wait_seconds: float = 0) -> clip.Encoder | None:
     """Return the encoder if it is loaded, else start loading it and return None after the wait."""
-    if not _ready():
-        warm()
-        if wait_seconds and _thread:
-            _thread.join(wait_seconds)
-    return _loaded if _ready() else None
+    warm()
+    if wait_seconds and _process.thread is not None:
+        _process.thread.join(wait_seconds)
+    return _ready()
 
 
 @lru_cache(maxsize=QUERY_CACHE_SIZE)
@@ -63,17 +75,17 @@ def encode_query(text: str, *, encoder: clip.Encoder) -> np.ndarray:
     return encoder.encode_texts([text.lower()])[0]
 
 
-def _ready() -> bool:
+def _ready() -> clip.Encoder | None:
+    encoder = _process.encoder
     try:
-        return _loaded is not None and _loaded.name == current_name()
+        return encoder if encoder is not None and encoder.name == current_name() else None
     except clip.EncoderUnavailable:
-        return False
+        return None
 
 
 def _load() -> None:
-    global _failed_at
     try:
         get_encoder()
     except clip.EncoderUnavailable as error:
-        _failed_at = time.monotonic()
-        logger.error("Search answers by words alone: %s", error)
+        _process.failed_at = time.monotonic()
+        logger.error("Search answers by words alone: %s", error)  # noqa: TRY400 (the message is the cure)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
-from django.db.models import BooleanField, Case, F, Q, Value, When
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.db.models.functions import Coalesce
-from PIL import Image
 from pgvector import HalfVector
 from pgvector.django import CosineDistance
+from PIL import Image
 
 from recommender import encoders
 from recommender.documents import CONFIG, weighted_words
@@ -55,7 +55,9 @@ class SearchResults:
 
 def clean_query(text: str) -> str:
     """Return the query without control characters and spare white space, at most 200 characters of it."""
-    printable = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
+    printable = "".join(
+        " " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text
+    )
     return " ".join(printable.split())[:MAX_QUERY_LENGTH].strip()
 
 
@@ -139,8 +141,8 @@ def _ranked(rows: Sequence[tuple[int, bool, bool, float]]) -> list[LexicalHit]:
     return hits
 
 
-def _flag(condition: Q) -> Case:
-    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())
+def _flag(condition: Q) -> ExpressionWrapper:
+    return ExpressionWrapper(condition, output_field=BooleanField())
 
 
 def _text_queries(query: str) -> tuple[SearchQuery, SearchQuery]:

@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from typing import cast
 
-from django.core.files.uploadedfile import UploadedFile
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -53,7 +52,7 @@ def search_by_image(request: HttpRequest) -> HttpResponse:
 @csrf_protect
 def _search_by_image(request: HttpRequest) -> HttpResponse:
     upload = request.FILES.get("image")
-    if not isinstance(upload, UploadedFile):
+    if upload is None or upload.file is None:
         return _explain(request, message="Choose a picture to search with.", status=HTTPStatus.BAD_REQUEST)
     visitor = cast(ShopRequest, request).visitor
     try:

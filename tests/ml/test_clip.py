@@ -30,7 +30,8 @@ def circle(colour: str, *, side: int = 96) -> Image.Image:
 
 def test_texts_become_unit_vectors_of_the_encoders_dimension(encoder: clip.Encoder) -> None:
     vectors = encoder.encode_texts(["red mug", "a very long text " * 50, ""])
-    assert vectors.shape == (3, 16) and encoder.dimension == 16
+    assert vectors.shape == (3, 16)
+    assert encoder.dimension == 16
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
@@ -124,7 +125,9 @@ def test_a_local_weights_file_of_an_open_clip_architecture_loads(tmp_path: Path)
         ("no-such-model", "laion2b", "cannot be had"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_one_error_with_the_cure(model: str, pretrained: str, said: str) -> None:
+def test_a_model_that_cannot_be_had_is_one_error_with_the_cure(
+    model: str, pretrained: str, said: str
+) -> None:
     with pytest.raises(clip.EncoderUnavailable, match=said) as caught:
         clip.load_encoder(model=model, pretrained=pretrained)
     assert "leave CLIP_MODEL empty" in str(caught.value)

@@ -90,7 +90,8 @@ def test_a_view_is_of_the_asked_side_and_differs_from_draw_to_draw() -> None:
     same = augment(pictures, rng=np.random.default_rng(1), side=32)
     other = augment(pictures, rng=np.random.default_rng(2), side=32)
     assert one.shape == (4, 3, 32, 32)
-    assert 0 <= one.min() and one.max() <= 1
+    assert one.min() >= 0
+    assert one.max() <= 1
     assert torch.equal(one, same)
     assert (one - other).abs().mean() > 0.01
 
@@ -145,7 +146,12 @@ def test_the_saved_folder_is_half_precision_and_loads_as_an_encoder(tmp_path: Pa
     exact.model.load_state_dict(network.state_dict())
     # Half precision keeps three digits: the cosine stays above 0.999.
     assert (encoder.encode_texts(["mug"]) @ exact.encode_texts(["mug"]).T).item() > 0.999
-    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".gz", ".json", ".json", ".safetensors"]
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [
+        ".gz",
+        ".json",
+        ".json",
+        ".safetensors",
+    ]
 
 
 def test_mismatched_examples_and_senseless_configs_are_refused() -> None:

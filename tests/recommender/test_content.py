@@ -17,10 +17,12 @@ from django.core.management.base import CommandError
 from PIL import Image
 
 from ml import clip
-from recommender import content, encoders
+from ml.synthetic.pictures import draw_product
+from recommender import content, encoders, search
 from recommender.content import update_content_embeddings
 from recommender.models import ContentEmbedding, SearchDocument
 from shop.models import Product, ProductImage
+from shop.visitors import Visitor
 
 MakeProduct = Callable[..., Product]
 
@@ -73,7 +75,8 @@ def test_every_active_product_gets_a_text_vector_and_one_with_a_picture_its_vect
     with_picture, without = (ContentEmbedding.objects.get(product=product) for product in (mug, lamp))
     assert with_picture.encoder == "counting"
     assert list(with_picture.image_vector) == [0.0, 1.0]
-    assert list(without.text_vector) == [1.0, 0.0] and without.image_vector is None
+    assert list(without.text_vector) == [1.0, 0.0]
+    assert without.image_vector is None
 
 
 def test_nothing_is_encoded_twice_and_no_model_is_needed_then(
@@ -129,7 +132,8 @@ def test_another_picture_or_the_same_file_drawn_again_is_encoded_again(
     later = time.time() + 10
     os.utime(media / image.file.name, (later, later))
     encoder = CountingEncoder()
-    assert update(encoder) == 1 and encoder.num_images == 1
+    assert update(encoder) == 1
+    assert encoder.num_images == 1
     image.delete()
     picture_of(mug, colour="blue")
     assert update(CountingEncoder()) == 1
@@ -159,7 +163,9 @@ def test_another_encoder_replaces_each_row_only_when_its_new_one_is_written(
     assert ContentEmbedding.objects.count() == 2
 
 
-def test_progress_counts_products_up_to_all(make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_counts_products_up_to_all(
+    make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(content, "BATCH_SIZE", 2)
     for _ in range(5):
         make_product()
@@ -181,7 +187,8 @@ def test_an_unreadable_picture_leaves_the_text_vector_and_one_line(
     with caplog.at_level(logging.WARNING, logger="recommender.content"):
         assert update(CountingEncoder()) == 1
     row = ContentEmbedding.objects.get()
-    assert row.image_vector is None and list(row.text_vector) == [1.0, 0.0]
+    assert row.image_vector is None
+    assert list(row.text_vector) == [1.0, 0.0]
     assert [record.message for record in caplog.records] == [
         f"1 products have no readable picture, such as {image.file.name}"
     ]
@@ -191,7 +198,8 @@ def test_an_unreadable_picture_leaves_the_text_vector_and_one_line(
 def test_a_picture_elsewhere_is_not_fetched(make_product: MakeProduct) -> None:
     ProductImage.objects.create(product=make_product("Mug"), url="https://example.com/mug.jpg")
     encoder = CountingEncoder()
-    assert update(encoder) == 1 and encoder.num_images == 0
+    assert update(encoder) == 1
+    assert encoder.num_images == 0
 
 
 def test_the_words_are_stored_even_when_the_encoder_cannot_be_had(
@@ -218,18 +226,18 @@ def test_the_command_says_what_it_did(
     call_command("embed_content")
     call_command("embed_content")
     said = capsys.readouterr().out
-    assert "1 products encoded." in said and "Every product is encoded already." in said
+    assert "1 products encoded." in said
+    assert "Every product is encoded already." in said
 
 
 @pytest.fixture
 def no_encoder_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process that has loaded nothing; its thread is waited for, so that no test leaves one behind."""
-    monkeypatch.setattr(encoders, "_loaded", None)
-    monkeypatch.setattr(encoders, "_thread", None)
-    monkeypatch.setattr(encoders, "_failed_at", -encoders.RETRY_SECONDS)
+    process = encoders._Process()
+    monkeypatch.setattr(encoders, "_process", process)
     yield
-    if encoders._thread:
-        encoders._thread.join(5)
+    if process.thread:
+        process.thread.join(5)
 
 
 def test_a_cold_process_answers_at_once_and_loads_in_the_background(
@@ -249,7 +257,8 @@ def test_a_cold_process_answers_at_once_and_loads_in_the_background(
     assert encoders.encoder_if_ready() is None
     assert time.monotonic() - started < 0.15
     ready = encoders.encoder_if_ready(wait_seconds=5)
-    assert ready is not None and ready.name == "counting"
+    assert ready is not None
+    assert ready.name == "counting"
     assert loads == ["loaded"]
 
 
@@ -279,3 +288,27 @@ def test_a_failed_load_is_one_line_and_is_not_retried_at_once(
     assert [record.message for record in caplog.records] == [
         "Search answers by words alone: Set CLIP_PRETRAINED to a file."
     ]
+
+
+@pytest.mark.skipif(
+    not (clip.BUNDLED / clip.WEIGHTS_FILE).is_file(), reason="the bundled weights are not in this checkout"
+)
+def test_the_bundled_encoder_finds_products_by_words_and_by_a_worn_copy_of_their_picture(
+    make_product: MakeProduct, visitor: Visitor, no_encoder_yet: None
+) -> None:
+    """The real model, end to end: no product's text holds the words that are searched for."""
+    drawn = {}
+    for kind, colour in (("mug", "Navy"), ("mug", "Mustard"), ("tent", "Red"), ("lamp", "Black")):
+        product = make_product(f"Article {len(drawn)}", category="Things")
+        drawn[product.pk] = draw_product(kind, {"colour": colour, "pattern": "Plain"}, seed=len(drawn))
+        buffer = io.BytesIO()
+        drawn[product.pk].save(buffer, "WEBP")
+        ProductImage.objects.create(product=product, file=ContentFile(buffer.getvalue(), name="p.webp"))
+    assert update_content_embeddings() == 4
+    for product_id, picture in drawn.items():
+        worn = picture.rotate(8, fillcolor="white").crop((24, 24, 296, 296))
+        assert search.search_by_image(worn, visitor=visitor)[0] == product_id
+    encoder = encoders.get_encoder()
+    vector = encoders.encode_query("navy mug", encoder=encoder)
+    rows = {row.product_id: np.array(list(row.image_vector)) for row in ContentEmbedding.objects.all()}
+    assert max(rows, key=lambda product_id: rows[product_id] @ vector) == next(iter(drawn))

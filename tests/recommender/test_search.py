@@ -34,7 +34,9 @@ class KeywordEncoder:
 
     def encode_images(self, images: list[Image.Image]) -> np.ndarray:
         """A picture is the red and the blue of its first pixel."""
-        rows = [[0.01, 0.01, *(value / 255 + 0.01 for value in image.getpixel((0, 0))[::2])] for image in images]
+        rows = [
+            [0.01, 0.01, *(value / 255 + 0.01 for value in image.getpixel((0, 0))[::2])] for image in images
+        ]
         return np.array(rows, np.float32) / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
@@ -171,7 +173,8 @@ def test_vectors_find_what_words_do_not(
     embed(make_product("Lantern"), encoder=encoder, text="lamp")
     results = search_products("cup", visitor=visitor)
     assert names("cup", visitor=visitor) == ["Beaker", "Lantern"]
-    assert results.num_matching == 0 and results.nearest_only
+    assert results.num_matching == 0
+    assert results.nearest_only
 
 
 def test_a_picture_finds_products_for_words(
@@ -223,7 +226,12 @@ def test_relevance_of_fused_results_is_at_least_that_of_lexical_ones(
     make_product: MakeProduct, visitor: Visitor, encoder: KeywordEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mean reciprocal rank on a small set: two queries that words answer, two that only vectors do."""
-    wanted = {"red cup": "Red Cup", "blue lamp": "Blue Lamp", "crimson cup": "Red Cup", "azure lamp": "Blue Lamp"}
+    wanted = {
+        "red cup": "Red Cup",
+        "blue lamp": "Blue Lamp",
+        "crimson cup": "Red Cup",
+        "azure lamp": "Blue Lamp",
+    }
     for name in ("Blue Cup", "Red Lamp", "Red Cup", "Blue Lamp"):
         embed(make_product(name, category="Home"), encoder=encoder, text=name)
 

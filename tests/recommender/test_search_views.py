@@ -55,13 +55,15 @@ def search_for(client: Client, query: str, **parameters: Any) -> Any:
     return client.get(reverse("recommender:search"), {"q": query, **parameters})
 
 
-def encoded(picture: Image.Image, *, format: str = "PNG", **options: Any) -> bytes:
+def encoded(picture: Image.Image, *, kind: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, format, **options)
+    picture.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def upload(client: Client, content: bytes, *, name: str = "photo.png", content_type: str = "image/png") -> Any:
+def upload(
+    client: Client, content: bytes, *, name: str = "photo.png", content_type: str = "image/png"
+) -> Any:
     file = SimpleUploadedFile(name, content, content_type=content_type)
     return client.post(reverse("recommender:search_by_image"), {"image": file})
 
@@ -79,10 +81,13 @@ def test_a_query_shows_its_products_as_cards_that_link_to_them(
     assert shown(response)[0] == "Red Cup"
     page = response.content.decode()
     assert red.get_absolute_url() in page
-    assert "1 product with every word" in page and "what comes near follows" in page
+    assert "1 product with every word" in page
+    assert "what comes near follows" in page
 
 
-def test_an_empty_query_explains_itself_and_shows_what_sells(client: Client, make_product: MakeProduct) -> None:
+def test_an_empty_query_explains_itself_and_shows_what_sells(
+    client: Client, make_product: MakeProduct
+) -> None:
     make_product("Bestseller", rating_count=50)
     for response in (client.get(reverse("recommender:search")), search_for(client, " \t ")):
         assert response.status_code == 200
@@ -119,7 +124,9 @@ def test_a_very_long_query_is_cut_with_a_message(client: Client, make_product: M
     assert "we searched for its first 199 characters" in response.content.decode()
 
 
-@pytest.mark.parametrize("query", ["<script>alert(1)</script>", "' OR 1=1 --", "🍵", "\x00\x1b", "אדום", "\u202eabc"])
+@pytest.mark.parametrize(
+    "query", ["<script>alert(1)</script>", "' OR 1=1 --", "🍵", "\x00\x1b", "אדום", "\u202eabc"]
+)
 def test_odd_queries_get_a_page_and_are_escaped(client: Client, query: str, encoder: KeywordEncoder) -> None:
     response = search_for(client, query)
     assert response.status_code == 200
@@ -127,7 +134,9 @@ def test_odd_queries_get_a_page_and_are_escaped(client: Client, query: str, enco
 
 
 @pytest.mark.parametrize(("page", "number"), [("2", 2), ("0", 2), ("-1", 2), ("1000000000", 2), ("x", 1)])
-def test_any_page_number_gets_a_page(client: Client, make_product: MakeProduct, page: str, number: int) -> None:
+def test_any_page_number_gets_a_page(
+    client: Client, make_product: MakeProduct, page: str, number: int
+) -> None:
     for index in range(views.PAGE_SIZE + 3):
         make_product(f"Mug {index}")
     response = search_for(client, "mug", page=page)
@@ -146,11 +155,11 @@ def test_the_number_of_queries_does_not_grow_with_the_results(
         search_for(client, "mug")
 
 
-@pytest.mark.parametrize(("format", "name"), [("PNG", "a.png"), ("JPEG", "a.jpg"), ("WEBP", "a.webp")])
+@pytest.mark.parametrize(("kind", "name"), [("PNG", "a.png"), ("JPEG", "a.jpg"), ("WEBP", "a.webp")])
 def test_a_picture_finds_the_product_that_looks_like_it(
-    client: Client, red_and_blue: tuple[Product, Product], format: str, name: str
+    client: Client, red_and_blue: tuple[Product, Product], kind: str, name: str
 ) -> None:
-    response = upload(client, encoded(Image.new("RGB", (64, 64), (250, 5, 5)), format=format), name=name)
+    response = upload(client, encoded(Image.new("RGB", (64, 64), (250, 5, 5)), kind=kind), name=name)
     assert response.status_code == 200
     assert shown(response) == ["Red Cup", "Blue Cup"]
 
@@ -168,7 +177,7 @@ def test_the_cameras_orientation_is_honoured(client: Client, encoder: KeywordEnc
     picture = Image.new("RGB", (60, 30), "red")
     exif = Image.Exif()
     exif[0x0112] = 6  # turned a quarter: shown upright it is 30 wide and 60 high
-    upload(client, encoded(picture, format="JPEG", exif=exif))
+    upload(client, encoded(picture, kind="JPEG", exif=exif))
     assert seen[0].size == (30, 60)
     assert not seen[0].getexif()
 
@@ -192,9 +201,11 @@ def test_transparent_pictures_are_seen_on_white(client: Client, encoder: Keyword
     ],
     ids=lambda picture: f"{picture.mode} {picture.size}",
 )
-def test_odd_but_honest_pictures_are_searched(client: Client, picture: Image.Image, encoder: KeywordEncoder) -> None:
-    format = "JPEG" if picture.mode == "CMYK" else "PNG"
-    assert upload(client, encoded(picture, format=format)).status_code == 200
+def test_odd_but_honest_pictures_are_searched(
+    client: Client, picture: Image.Image, encoder: KeywordEncoder
+) -> None:
+    kind = "JPEG" if picture.mode == "CMYK" else "PNG"
+    assert upload(client, encoded(picture, kind=kind)).status_code == 200
 
 
 def png_that_claims(width: int, height: int) -> bytes:
@@ -204,15 +215,20 @@ def png_that_claims(width: int, height: int) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 9)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 9))
+        + chunk(b"IEND", b"")
+    )
 
 
-def animated(format: str) -> bytes:
+def animated(kind: str) -> bytes:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
-    return encoded(frames[0], format=format, save_all=True, append_images=frames[1:])
+    return encoded(frames[0], kind=kind, save_all=True, append_images=frames[1:])
 
 
-PHOTO = encoded(Image.effect_noise((200, 200), 90).convert("RGB"), format="JPEG")
+PHOTO = encoded(Image.effect_noise((200, 200), 90).convert("RGB"), kind="JPEG")
 
 
 @pytest.mark.parametrize(
@@ -222,9 +238,9 @@ PHOTO = encoded(Image.effect_noise((200, 200), 90).convert("RGB"), format="JPEG"
         (b"hello", 415, "not a JPEG, PNG or WebP"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 415, "not a JPEG, PNG or WebP"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", 415, "not a JPEG, PNG or WebP"),
-        (encoded(Image.new("RGB", (8, 8)), format="GIF"), 415, "not a JPEG, PNG or WebP"),
-        (encoded(Image.new("RGB", (8, 8)), format="TIFF"), 415, "not a JPEG, PNG or WebP"),
-        (encoded(Image.new("RGB", (8, 8)), format="BMP"), 415, "not a JPEG, PNG or WebP"),
+        (encoded(Image.new("RGB", (8, 8)), kind="GIF"), 415, "not a JPEG, PNG or WebP"),
+        (encoded(Image.new("RGB", (8, 8)), kind="TIFF"), 415, "not a JPEG, PNG or WebP"),
+        (encoded(Image.new("RGB", (8, 8)), kind="BMP"), 415, "not a JPEG, PNG or WebP"),
         (animated("PNG"), 415, "animated"),
         (animated("WEBP"), 415, "animated"),
         (PHOTO[: len(PHOTO) // 2], 400, "damaged"),

@@ -23,7 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("--epochs", type=float, help="Passes over the products, instead of --steps.")
         parser.add_argument("--batch-size", type=int, default=128)
         parser.add_argument("--seed", type=int, default=2026, help="Of the products and of the training.")
-        parser.add_argument("--out", type=Path, default=settings.DATA_DIR / "clip", help="The folder to write.")
+        parser.add_argument(
+            "--out", type=Path, default=settings.DATA_DIR / "clip", help="The folder to write."
+        )
         parser.add_argument("--resume", action="store_true", help="Go on from the checkpoint in the folder.")
         parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ...")
 
@@ -56,7 +58,12 @@ class Command(BaseCommand):
                     self.stdout.write(f"step {step} of {steps}, loss {loss:.3f}")
 
             train(
-                network, tokenizer=tokenizer, examples=training, config=config, checkpoint=checkpoint, on_progress=show
+                network,
+                tokenizer=tokenizer,
+                examples=training,
+                config=config,
+                checkpoint=checkpoint,
+                on_progress=show,
             )
         metrics = evaluate(network, tokenizer=tokenizer, examples=held_out)
         save_folder(network, source=clip.BUNDLED, out=options["out"], metrics=metrics)
@@ -88,4 +95,6 @@ class Command(BaseCommand):
         self.stdout.write(f"On {num_held_out} products that it never saw:")
         for name, value in metrics.items():
             self.stdout.write(f"  {name:<28} {value:6.1%}")
-        self.stdout.write(f"Saved in {out}. To search with it, set CLIP_MODEL={out} and run manage.py embed_content.")
+        self.stdout.write(
+            f"Saved in {out}. To search with it, set CLIP_MODEL={out} and run manage.py embed_content."
+        )
