@@ -32,11 +32,19 @@ class Interaction(models.Model):
     event_id = models.UUIDField(unique=True, default=uuid.uuid4)
     visitor_id = models.UUIDField(null=True, help_text="The browser; none for imported events.")
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="interactions", db_index=False
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="interactions",
+        db_index=False,
     )
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="interactions", db_index=False)
+    product = models.ForeignKey(
+        Product, on_delete=models.CASCADE, related_name="interactions", db_index=False
+    )
     kind = models.CharField(max_length=12, choices=Kind)
-    value = models.FloatField(null=True, help_text="Stars of a rating, quantity of a purchase or a cart change.")
+    value = models.FloatField(
+        null=True, help_text="Stars of a rating, quantity of a purchase or a cart change."
+    )
     placement = models.CharField(max_length=40, blank=True)
     impression_id = models.UUIDField(null=True)
     occurred_at = models.DateTimeField()
@@ -54,7 +62,8 @@ class Interaction(models.Model):
                 condition=Q(visitor_id__isnull=False) | Q(user__isnull=False), name="interaction_has_an_actor"
             ),
             models.CheckConstraint(
-                condition=~Q(kind="rating") | Q(value__gte=1, value__lte=5), name="interaction_rating_from_1_to_5"
+                condition=~Q(kind="rating") | Q(value__gte=1, value__lte=5),
+                name="interaction_rating_from_1_to_5",
             ),
         ]
 
@@ -70,7 +79,9 @@ class Impression(models.Model):
     visitor_id = models.UUIDField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
     anchor = models.ForeignKey(Product, null=True, on_delete=models.CASCADE, related_name="+", db_index=False)
-    version = models.ForeignKey("recommender.ModelVersion", null=True, on_delete=models.SET_NULL, related_name="+")
+    version = models.ForeignKey(
+        "recommender.ModelVersion", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     source = models.CharField(max_length=20, help_text="The step of the fallback ladder that answered.")
     product_ids = ArrayField(models.BigIntegerField())
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)

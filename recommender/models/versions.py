@@ -75,7 +75,8 @@ class TrainingRun(models.Model):
         ordering: ClassVar[list[str]] = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                Case(When(Q(state__in=["queued", "running"]), then=Value(1))), name="training_run_one_unfinished"
+                Case(When(Q(state__in=["queued", "running"]), then=Value(1))),
+                name="training_run_one_unfinished",
             )
         ]
 
