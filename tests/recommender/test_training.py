@@ -13,8 +13,6 @@ from urllib.parse import quote, urlencode
 import numpy as np
 import pytest
 from django.conf import settings
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.utils import timezone
 
 from recommender import embeddings, gate, held_out, runs, training, versions
@@ -28,11 +26,18 @@ from recommender.models import (
 )
 from shop import embedded
 from shop.models import Category, Product, User
+from tests.recommender.tiny_shop import (
+    NUM_PRODUCTS,
+    NUM_USERS,
+    TINY,
+    make_shop,
+    quick,
+    serving,
+    trained,
+    trial,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-TINY = {"max_epochs": 3, "embedding_dim": 8, "content_width": 8, "patience": 1}
-NUM_USERS, NUM_PRODUCTS = 40, 20
 
 
 @pytest.fixture(autouse=True)
@@ -44,58 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def shop() -> None:
-    """40 users, half of whom buy among the first 10 products and half among the others, one a day each."""
-    roots = [
-        Category.objects.create(name=name, slug=name.lower(), path=name.lower()) for name in ("Home", "Toys")
-    ]
-    products = Product.objects.bulk_create(
-        Product(
-            sku=f"P{n}",
-            name=f"Product {n}",
-            category=roots[n // 10],
-            price=5 + n,
-            stock=9,
-            released_at=timezone.now() - timedelta(days=90),
-        )
-        for n in range(NUM_PRODUCTS)
-    )
-    users = User.objects.bulk_create(
-        User(email=f"u{n}@example.com", date_joined=timezone.now() - timedelta(days=60))
-        for n in range(NUM_USERS)
-    )
-    rng, now = np.random.default_rng(5), timezone.now()
-    Interaction.objects.bulk_create(
-        Interaction(
-            user=user,
-            product=products[10 * (n % 2) + place],
-            kind="purchase",
-            value=1,
-            occurred_at=now - timedelta(days=20 - 2 * day, minutes=n),
-        )
-        for n, user in enumerate(users)
-        for day, place in enumerate(rng.permutation(10)[:8].tolist())
-    )
-
-
-def trained(**config: Any) -> TrainingRun:
-    return training.execute(runs.request_run(config={**TINY, **config}).pk, force=True)
-
-
-def trial(recall: float = 0.5) -> held_out.Trial:
-    """An evaluation that beats popularity (0.1) when `recall` is above it."""
-    values = {"two_tower": recall, "popularity": 0.1, "random": 0.01}
-    rows = {name: {"hit@10": value, "recall@10": value} for name, value in values.items()}
-    return held_out.Trial(metrics={"rows": rows}, table="", best_epoch=1)
-
-
-def quick(monkeypatch: pytest.MonkeyPatch, *, recall: float = 0.5) -> None:
-    """Leave out what a test does not look at: the trial and the feature store's refresh."""
-    monkeypatch.setattr(held_out, "evaluate_held_out", lambda *_, **__: trial(recall))
-    monkeypatch.setattr(training.features, "materialize", lambda: None)
-
-
-def serving(number: int = 1) -> ModelVersion:
-    return ModelVersion.objects.create(status="active", activated_at=timezone.now() - timedelta(days=number))
+    make_shop()
 
 
 @pytest.mark.slow
@@ -283,81 +237,6 @@ def test_products_newer_than_the_version_get_their_vectors(
 
 def test_without_a_version_there_is_nothing_to_embed() -> None:
     assert training.embed_new_items() == 0
-
-
-def test_the_command_trains_and_reports(shop: None, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    quick(monkeypatch)
-    call_command("train", "--epochs", "2", "--config", "embedding_dim=8", "--config", "content_width=8")
-    version = versions.active_version()
-    assert version is not None
-    assert f"{version} serves now: hit@10 0.5000" in capsys.readouterr().out
-    assert TrainingRun.objects.get().config == {"max_epochs": 2, "embedding_dim": 8, "content_width": 8}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "cure"),
-    [
-        (["--config", "embedding_dim"], "KEY=VALUE"),
-        (["--config", "embeding_dim=8"], "embeding_dim"),
-        (["--epochs", "0"], "max_epochs at least 1"),
-    ],
-)
-def test_wrong_settings_are_refused_before_a_run_begins(arguments: list[str], cure: str) -> None:
-    with pytest.raises(CommandError, match=cure):
-        call_command("train", *arguments)
-    assert not TrainingRun.objects.exists()
-
-
-def test_the_command_refuses_a_second_run_and_a_rejected_version(
-    shop: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = runs.request_run()
-    with pytest.raises(CommandError, match=f"Training run {first.pk} is queued"):
-        call_command("train")
-    runs.cancel(first)
-    quick(monkeypatch, recall=0.05)
-    with pytest.raises(CommandError, match="Overrule the gate with --force"):
-        call_command("train", "--epochs", "1")
-
-
-def test_ctrl_c_cancels_the_run(shop: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(held_out, "evaluate_held_out", interrupt)
-    with pytest.raises(CommandError, match="is cancelled"):
-        call_command("train")
-    assert TrainingRun.objects.get().state == "cancelled"
-
-
-@pytest.mark.slow
-def test_evaluate_prints_the_model_beside_four_baselines(shop: None, capsys: Any, tmp_path: Path) -> None:
-    out = tmp_path / "metrics.json"
-    call_command("evaluate", "--epochs", "2", "--config", "embedding_dim=8", "--json", str(out))
-    printed = capsys.readouterr().out
-    for word in (
-        "two_tower",
-        "category_rule",
-        "item_knn",
-        "popularity",
-        "random",
-        "hit@10",
-        "ndcg@10",
-        "mrr",
-    ):
-        assert word in printed
-    assert '"coverage"' in out.read_text()
-    assert not ModelVersion.objects.exists()
-
-
-def test_evaluate_without_data_says_what_is_missing() -> None:
-    with pytest.raises(CommandError, match="Training needs at least"):
-        call_command("evaluate")
-
-
-def test_rollback_without_an_earlier_version_says_so() -> None:
-    with pytest.raises(CommandError, match="No earlier version"):
-        call_command("rollback")
 
 
 @pytest.mark.slow
