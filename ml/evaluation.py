@@ -49,7 +49,9 @@ class Model(Protocol):
     """What evaluate needs of ml.model.TrainedModel."""
 
     def encode_items(self, items: EntityTable) -> np.ndarray: ...
-    def encode_users(self, users: EntityTable, histories: Histories) -> np.ndarray: ...
+    def encode_users(
+        self, users: EntityTable, histories: Histories, *, item_ids: np.ndarray | None = None
+    ) -> np.ndarray: ...
     @property
     def config(self) -> dict[str, Any]: ...
 
@@ -156,7 +158,9 @@ class ModelScorer:
         row_of_user = np.full(len(dataset.users), -1, dtype=np.int64)
         row_of_user[test.users] = np.arange(len(test.users))
         return cls(
-            vectors=model.encode_users(dataset.users.take(test.users), histories.take(test.users)),
+            vectors=model.encode_users(
+                dataset.users.take(test.users), histories.take(test.users), item_ids=dataset.items.ids
+            ),
             row_of_user=row_of_user,
             item_vectors=model.encode_items(dataset.items),
         )

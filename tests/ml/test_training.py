@@ -83,6 +83,11 @@ def test_where_time_is_flat_a_random_part_is_held_out(shop):
     assert len(earlier) + valid.positives.sizes.sum() <= len(flat)
 
 
+def test_with_nothing_held_out_all_events_are_fitted_for_the_given_epochs(shop):
+    config = TrainConfig.from_dict({**QUICK, "max_epochs": 3, "valid_share": 0.0})
+    assert [entry["epoch"] for entry in train(shop, config).history] == [1, 2, 3]
+
+
 def test_a_new_user_gets_what_their_preference_says(shop, model):
     table = EntityTable(ids=np.array([-1, -2]), multi={"preferences": [("garden",), ("kitchen",)]})
     users = model.encode_users(table, Histories.empty(2))
