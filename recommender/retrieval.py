@@ -13,10 +13,10 @@ import numpy as np
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
-from ml.serving import HistoryEvent
 from pgvector.django import MaxInnerProduct
 
 from ml.data import weight_of
+from ml.serving import HistoryEvent
 from recommender import interactions, versions
 from recommender.datasets import user_features_online
 from recommender.models import ItemEmbedding, ModelVersion
@@ -95,7 +95,7 @@ def in_order(products: QuerySet[Product], *, ids: Sequence[int]) -> list[Product
 
 
 @lru_cache(maxsize=2)
-def trending_ids(minute: int) -> tuple[int, ...]:  # noqa: ARG001 - it is the key of the cache
+def trending_ids(minute: int) -> tuple[int, ...]:
     """Return product ids by interest, halved every 3 days, over the last 14 days of events.
 
     The window ends at the newest event, so an imported shop of old data trends too. Computed once a minute

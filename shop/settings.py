@@ -235,3 +235,7 @@ LOGGING = {
         for name in ("shop", "recommender", "ml", "feature_repo", "celery", "django")
     },
 }
+
+# Named here because the shop imports nothing of the recommender; called by shop.wsgi and shop.asgi.
+WARM_UP = ["recommender.features.warm_in_background", "recommender.encoders.warm"]
+FORMS_URLFIELD_ASSUME_HTTPS = True

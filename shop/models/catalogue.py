@@ -15,7 +15,9 @@ class Category(models.Model):
 
     name = models.CharField(max_length=100)
     slug = models.SlugField(max_length=100)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
     path = models.CharField(max_length=500, unique=True, help_text="Slugs from the root, joined by '/'.")
     depth = models.PositiveSmallIntegerField(default=0)
 
@@ -43,7 +45,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.listed().filter(stock__gt=0)
 
     def eligible(self, *, region: str, age: int | None) -> "ProductQuerySet":
-        """Return products that a shopper of this region and age may buy; an unknown age counts as a child's."""
+        """Return products for a shopper of this region and age; an unknown age counts as a child's."""
         allowed = Q(regions=[]) | Q(regions__contains=[region]) if region else Q(regions=[])
         return self.filter(allowed, min_age__lte=age or 0)
 
@@ -65,11 +67,16 @@ class Product(models.Model):
         max_digits=10, decimal_places=2, null=True, blank=True, help_text="The price before a discount."
     )
     stock = models.PositiveIntegerField(default=0)
-    rating = models.DecimalField(max_digits=3, decimal_places=2, null=True, blank=True, help_text="Mean, 1 to 5.")
+    rating = models.DecimalField(
+        max_digits=3, decimal_places=2, null=True, blank=True, help_text="Mean, 1 to 5."
+    )
     rating_count = models.PositiveIntegerField(default=0)
     attributes = models.JSONField(default=dict, blank=True, help_text='Such as {"colour": "blue"}.')
     regions = ArrayField(
-        models.CharField(max_length=2), default=list, blank=True, help_text="Where it may be sold; empty is everywhere."
+        models.CharField(max_length=2),
+        default=list,
+        blank=True,
+        help_text="Where it may be sold; empty is everywhere.",
     )
     min_age = models.PositiveSmallIntegerField(default=0, help_text="Youngest age that may buy it.")
     repeatable = models.BooleanField(default=False, help_text="Bought again and again, such as coffee.")
@@ -89,7 +96,8 @@ class Product(models.Model):
                 name="product_list_price_at_least_price",
             ),
             models.CheckConstraint(
-                condition=Q(rating__isnull=True) | Q(rating__gte=1, rating__lte=5), name="product_rating_from_1_to_5"
+                condition=Q(rating__isnull=True) | Q(rating__gte=1, rating__lte=5),
+                name="product_rating_from_1_to_5",
             ),
         ]
 

@@ -24,7 +24,9 @@ class Review(models.Model):
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint("product", "user", name="review_unique"),
-            models.CheckConstraint(condition=Q(rating__gte=1, rating__lte=5), name="review_rating_from_1_to_5"),
+            models.CheckConstraint(
+                condition=Q(rating__gte=1, rating__lte=5), name="review_rating_from_1_to_5"
+            ),
         ]
 
     def __str__(self) -> str:
