@@ -118,7 +118,9 @@ def test_the_event_shares_the_fate_of_the_callers_transaction(mug: Product) -> N
 
 def test_an_order_told_twice_is_one_purchase_for_each_line(mug: Product, alice: User) -> None:
     pan = Product.objects.create(sku="PAN", name="Pan", category=mug.category, price=20, stock=5)
-    order = Order.objects.create(user=alice, total=28, ship_to_name="A", ship_to_address="B", ship_to_region="DE")
+    order = Order.objects.create(
+        user=alice, total=28, ship_to_name="A", ship_to_address="B", ship_to_region="DE"
+    )
     OrderItem.objects.create(order=order, product=mug, name="Blue mug", price=8, quantity=3)
     OrderItem.objects.create(order=order, product=pan, name="Pan", price=20, quantity=1)
     visitor = Visitor(id=uuid.uuid4(), user=alice)
@@ -138,7 +140,9 @@ def test_a_changed_review_is_another_rating_and_a_repeated_one_is_not(mug: Produ
     assert list(Interaction.objects.order_by("id").values_list("value", flat=True)) == [2, 5]
 
 
-def test_the_guests_history_joins_the_user_who_logs_in_and_nobody_elses_does(mug: Product, alice: User) -> None:
+def test_the_guests_history_joins_the_user_who_logs_in_and_nobody_elses_does(
+    mug: Product, alice: User
+) -> None:
     browser, other = guest(), guest()
     bob = User.objects.create_user("bob@example.com")
     view(mug, browser)

@@ -29,7 +29,13 @@ def rows() -> list[tuple[str, float | None]]:
 
 
 def test_a_view_told_twice_is_one_row(mug: Product, shopper: Visitor) -> None:
-    told = {"visitor": shopper, "product": mug, "event_id": uuid.uuid4(), "placement": "", "impression_id": None}
+    told = {
+        "visitor": shopper,
+        "product": mug,
+        "event_id": uuid.uuid4(),
+        "placement": "",
+        "impression_id": None,
+    }
     signals.product_viewed.send(sender=None, **told)
     signals.product_viewed.send(sender=None, **told)
     assert rows() == [("view", None)]
