@@ -8,8 +8,10 @@ from PIL import Image
 from ml.clip_training import Examples
 from ml.phrases import phrases
 from ml.synthetic.pictures import draw_product, seed_of
-from ml.synthetic.shop import ShopConfig, generate
+from ml.synthetic.products import DAY, make_catalogue
+from ml.synthetic.taxonomy import load_taxonomy
 
+DAYS = 365  # over which they are released; nothing here depends on it
 DRAWN_SIDE = 128  # drawn large and reduced, as the shop's own pictures are
 
 
@@ -17,9 +19,9 @@ def made_examples(
     *, num_products: int, seed: int, side: int = 80, on_progress: Callable[[int], None] | None = None
 ) -> Examples:
     """Return made products as examples, pictures `side` pixels wide, and `on_progress(number done)`."""
-    shop = generate(ShopConfig(num_users=1, num_items=num_products, num_interactions=1, seed=seed))
-    goods = shop.catalogue
-    order = np.random.default_rng(seed).permutation(num_products)  # else the held-out ones are of few types
+    rng = np.random.default_rng(seed)
+    goods = make_catalogue(load_taxonomy(), num_items=num_products, start=0, until=DAYS * DAY, rng=rng)
+    order = rng.permutation(num_products)  # else the held-out ones are of few types
     pictures = np.empty((num_products, side, side, 3), np.uint8)
     said: list[list[str]] = []
     for row, index in enumerate(order):

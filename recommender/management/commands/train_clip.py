@@ -31,8 +31,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Importing torch and open_clip takes ten seconds, which no other command should pay for.
+        import torch
+
         from ml.clip_training import ClipTrainConfig, evaluate, save_folder, train
 
+        torch.manual_seed(options["seed"])  # of the first weights
         network, tokenizer, _ = clip.build(clip.BUNDLED)
         training, held_out = self._examples(options)
         steps = options["steps"]
