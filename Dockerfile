@@ -13,7 +13,7 @@ RUN useradd --system --create-home --uid 10001 shop && mkdir /data && chown shop
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY . .
-RUN DEBUG=false SECRET_KEY=for-the-build-alone DATA_DIR=/tmp/build python manage.py collectstatic --noinput --skip-checks \
+RUN PRODUCTION=true SECRET_KEY=for-the-build-alone DATA_DIR=/tmp/build python manage.py collectstatic --noinput --skip-checks \
  && rm -rf /tmp/build && chown -R shop: staticfiles && python -m compileall -q manage.py shop recommender ml feature_repo
 USER shop
 VOLUME /data

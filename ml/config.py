@@ -17,10 +17,10 @@ class TrainConfig:
         default_factory=lambda: {"numeric": 1.0, "categorical": 2.0, "multi": 2.0, "text": 2.0, "image": 1.0}
     )
     temperature: float = 0.12
-    learning_rate: float = 0.005
+    learning_rate: float = 0.007
     weight_decay: float = 0.0
     max_epochs: int = 50
-    patience: int = 3  # checks without a better validation NDCG
+    patience: int = 5  # checks without a better validation NDCG
     evaluate_every: int = 2  # epochs
     batch_users: int = 0  # 0 = by the number of users
     valid_share: float = 0.1

@@ -25,7 +25,7 @@ OnProgress = Callable[[str, float, str], None]
 ShouldStop = Callable[[], bool]
 
 
-class TrainingCancelled(Exception):  # noqa: N818 - nothing went wrong, somebody asked for it
+class TrainingCancelled(Exception):
     """should_stop() said so."""
 
 
@@ -105,7 +105,7 @@ class Fit:
 
     def _epoch(self, hooks: Hooks) -> float:
         users = self.rng.permutation(self.pairs.trainable_users)
-        batch_users = self.config.batch_users or int(np.clip(len(users) // 4, 64, 512))
+        batch_users = self.config.batch_users or int(np.clip(len(users) // 4, 256, 512))
         plan = HidingPlan(
             history_drop=self.config.history_drop,
             next_share=self.config.next_share,
@@ -114,9 +114,10 @@ class Fit:
         )
         losses = []
         self.network.train()
-        for start in range(0, len(users), batch_users):
+        # Equal parts: a rest of two users would be a step as large and far noisier than the others.
+        for part in np.array_split(users, -(-len(users) // batch_users)):
             hooks.check()
-            batch = draw_batch(self.pairs, users=users[start : start + batch_users], plan=plan, rng=self.rng)
+            batch = draw_batch(self.pairs, users=part, plan=plan, rng=self.rng)
             loss = self._loss(batch)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()

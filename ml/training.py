@@ -17,7 +17,7 @@ MIN_POSITIVES = 20
 MIN_ENTITIES = 2
 
 
-class NotEnoughData(ValueError):  # noqa: N818 - the name says what is wrong
+class NotEnoughData(ValueError):
     """There is too little to learn from; the message says what is missing."""
 
 

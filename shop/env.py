@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -20,21 +20,25 @@ class Env(BaseSettings):
         env_file=BASE_DIR / ".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    DEBUG: bool = Field(default=True, description="Show tracebacks in the browser; false in production.")
+    PRODUCTION: bool = Field(
+        default=False,
+        description="Serve the public: demands SECRET_KEY, ALLOWED_HOSTS and HTTPS, and refuses the demo.",
+    )
+    DEBUG: bool = Field(default=False, description="Show tracebacks in the browser, while developing.")
     SECRET_KEY: str = Field(
         "",
-        description="Signs cookies; required when DEBUG is false, else made once and kept in DATA_DIR.",
+        description="Signs cookies; required in PRODUCTION, else made once and kept in DATA_DIR.",
     )
     ALLOWED_HOSTS: Names = Field(
         ("localhost", "127.0.0.1", "[::1]"),
-        description="Host names that the shop answers to, separated by commas.",
+        description="Host names that the shop answers to in PRODUCTION, separated by commas.",
     )
     CSRF_TRUSTED_ORIGINS: Names = Field(
         (), description="Origins such as https://shop.example.com that may post forms, behind a proxy."
     )
     SECURE_COOKIES: bool | None = Field(
         None,
-        description="Demand HTTPS: cookies, redirect, HSTS; empty means when DEBUG is false.",
+        description="Demand HTTPS: cookies, redirect, HSTS; empty means in PRODUCTION.",
     )
     HOST: str = Field("127.0.0.1", description="Address that `manage.py serve` listens on; 0.0.0.0 for all.")
     PORT: int = Field(8000, ge=1, le=65535, description="Port that `manage.py serve` listens on.")
@@ -79,6 +83,13 @@ class Env(BaseSettings):
         "", description="An open_clip architecture; empty uses the bundled compact model."
     )
     CLIP_PRETRAINED: str = Field("", description="An open_clip weights tag or a file, for CLIP_MODEL.")
+
+    @field_validator("DEBUG")
+    @classmethod
+    def keep_tracebacks_private(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("PRODUCTION"):
+            raise ValueError("it would show tracebacks to the public; leave it out when PRODUCTION is true")
+        return value
 
     @field_validator("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", mode="before")
     @classmethod

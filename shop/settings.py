@@ -14,9 +14,9 @@ def _secret_key() -> str:
     """Return the configured key, else one made once and kept in DATA_DIR, readable by this user alone."""
     if env.SECRET_KEY:
         return env.SECRET_KEY
-    if not env.DEBUG:
+    if env.PRODUCTION:
         raise SystemExit(
-            "SECRET_KEY: it is required when DEBUG is false. Set it to a long random text, such as that of "
+            "SECRET_KEY: it is required when PRODUCTION is true. Set it to a long random text, such as of "
             "`python3 -c 'import secrets; print(secrets.token_urlsafe(50))'`"
         )
     path = env.DATA_DIR / "secret_key"
@@ -66,9 +66,10 @@ def _database() -> dict[str, object]:
 
 
 DEBUG = env.DEBUG
+PRODUCTION = env.PRODUCTION
 SECRET_KEY = _secret_key()
 DATA_DIR = env.DATA_DIR
-ALLOWED_HOSTS = ["*"] if DEBUG else [*env.ALLOWED_HOSTS, "localhost"]  # health checks come from here
+ALLOWED_HOSTS = [*env.ALLOWED_HOSTS, "localhost"] if env.PRODUCTION else ["*"]  # health checks come from here
 CSRF_TRUSTED_ORIGINS = list(env.CSRF_TRUSTED_ORIGINS)
 
 INSTALLED_APPS = [
@@ -156,17 +157,16 @@ DEFAULT_REGION = env.DEFAULT_REGION
 # Files. While developing, WhiteNoise serves the sources; in production `collectstatic` fills STATIC_ROOT.
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = None if DEBUG else BASE_DIR / "staticfiles"
+STATIC_ROOT = BASE_DIR / "staticfiles" if env.PRODUCTION else None
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if env.PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
-WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not env.PRODUCTION
 MEDIA_URL = "media/"
 MEDIA_ROOT = DATA_DIR / "media"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
@@ -190,7 +190,7 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_ONLY = env.SECURE_COOKIES if env.SECURE_COOKIES is not None else not DEBUG
+SECURE_ONLY = env.SECURE_COOKIES if env.SECURE_COOKIES is not None else env.PRODUCTION
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE_ONLY
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_ONLY
@@ -221,7 +221,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": "celery:", "visibility_ti
 CELERY_BEAT_SCHEDULE = {
     # A tick that waited longer than a minute is dropped, so that they do not pile up behind a training run.
     name: {"task": f"recommender.tasks.{name}", "schedule": 60.0, "options": {"expires": 55}}
-    for name in ("fail_abandoned_runs", "update_content_embeddings")
+    for name in ("fail_abandoned_runs", "update_content_embeddings", "embed_new_items")
 }
 
 LOGGING = {
@@ -238,4 +238,3 @@ LOGGING = {
 
 # Named here because the shop imports nothing of the recommender; called by shop.wsgi and shop.asgi.
 WARM_UP = ["recommender.features.warm_in_background", "recommender.encoders.warm"]
-FORMS_URLFIELD_ASSUME_HTTPS = True

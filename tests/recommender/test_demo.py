@@ -69,7 +69,7 @@ def test_a_second_demo_keeps_the_administrator():
 
 
 def test_production_never_gets_a_known_password(settings):
-    settings.DEBUG = False
-    with pytest.raises(CommandError, match=r"^DEBUG: the demo makes an administrator with a known password"):
+    settings.PRODUCTION = True
+    with pytest.raises(CommandError, match=r"^PRODUCTION: the demo's administrator has a known password"):
         call_command("demo", no_serve=True)
     assert not User.objects.exists()

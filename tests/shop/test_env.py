@@ -79,6 +79,11 @@ def test_two_bad_values_are_both_named(monkeypatch):
     assert {"PORT", "DEBUG"} <= set(problem(monkeypatch, "DEBUG", "perhaps").replace(":", "").split())
 
 
+def test_tracebacks_are_never_shown_to_the_public(monkeypatch):
+    monkeypatch.setenv("PRODUCTION", "true")
+    assert "leave it out when PRODUCTION is true" in problem(monkeypatch, "DEBUG", "true")
+
+
 def test_lists_are_split_at_commas(monkeypatch):
     monkeypatch.setenv("ALLOWED_HOSTS", "shop.example.com, www.example.com,")
     assert Env().ALLOWED_HOSTS == ("shop.example.com", "www.example.com")

@@ -15,7 +15,7 @@ from django.test import RequestFactory
 
 from shop.env import BASE_DIR
 
-PRODUCTION = {"DEBUG": "false", "SECRET_KEY": "long-and-random", "ALLOWED_HOSTS": "shop.example.com"}
+PRODUCTION = {"PRODUCTION": "true", "SECRET_KEY": "long-and-random", "ALLOWED_HOSTS": "shop.example.com"}
 
 
 def read(*names: str, **variables: str) -> dict[str, object]:
@@ -45,9 +45,9 @@ def test_the_secret_key_is_made_once_and_readable_by_its_owner_alone(tmp_path: P
 
 
 def test_production_needs_a_secret_key(tmp_path: Path):
-    result = run("import shop.settings", DATA_DIR=str(tmp_path), DEBUG="false", SECRET_KEY="")
+    result = run("import shop.settings", DATA_DIR=str(tmp_path), PRODUCTION="true", SECRET_KEY="")
     assert result.returncode == 1
-    assert result.stderr.startswith("SECRET_KEY: it is required when DEBUG is false.")
+    assert result.stderr.startswith("SECRET_KEY: it is required when PRODUCTION is true.")
     assert result.stderr.count("\n") == 1
 
 

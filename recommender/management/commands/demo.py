@@ -28,9 +28,9 @@ class Command(BaseCommand):
         parser.add_argument("--no-serve", action="store_true", help="stop once everything is in place")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.DEBUG:
+        if settings.PRODUCTION:
             raise CommandError(
-                "DEBUG: the demo makes an administrator with a known password; run it with DEBUG=true"
+                "PRODUCTION: the demo's administrator has a known password; run it with PRODUCTION=false"
             )
         port = options["port"]
         if not options["no_serve"]:

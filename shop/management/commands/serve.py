@@ -70,7 +70,7 @@ def prepare() -> None:
     if pending:
         say("shop", f"Applying {len(pending)} database migrations")
         call_command("migrate", interactive=False, verbosity=0)
-    if not settings.DEBUG:
+    if settings.PRODUCTION:
         call_command("collectstatic", interactive=False, verbosity=0)
 
 
