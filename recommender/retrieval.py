@@ -74,6 +74,8 @@ def similar_to(
     )
     if vector is None:
         return []
+    vector = np.array(vector, dtype=np.float32)
+    vector[-1] = 0.0  # the popularity bias: what is near is wanted here, not what is near and popular
     return nearest_to_vector(products, version=version, vector=vector, k=k)
 
 

@@ -1,6 +1,6 @@
 """recommend() answers from the model where it can, and fills the list where it cannot.
 
-The item vectors are two-dimensional and made by hand: mugs point along (1, 0), lamps along (0, 1).
+The item vectors are made by hand: mugs point along (1, 0), lamps along (0, 1); last comes the bias.
 """
 
 import uuid
@@ -31,7 +31,7 @@ class AlongTheHistory:
         points = [
             self.vectors[event.item_id] * event.weight for event in history if event.item_id in self.vectors
         ]
-        return np.sum(points, axis=0) if points else np.array([0.6, 0.5], dtype=np.float32)
+        return np.sum(points, axis=0) if points else np.array([0.6, 0.5, 1.0], dtype=np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +51,8 @@ def shop(make_product):
 def version(shop, monkeypatch):
     mugs, lamps = shop
     version = ModelVersion.objects.create(status=ModelVersion.Status.ACTIVE)
-    vectors = {mug.pk: np.array([1.0 - i / 10, 0.0]) for i, mug in enumerate(mugs)}
-    vectors |= {lamp.pk: np.array([0.0, 1.0 - i / 10]) for i, lamp in enumerate(lamps)}
+    vectors = {mug.pk: np.array([1.0 - i / 10, 0.0, 0.0]) for i, mug in enumerate(mugs)}
+    vectors |= {lamp.pk: np.array([0.0, 1.0 - i / 10, 0.0]) for i, lamp in enumerate(lamps)}
     ItemEmbedding.objects.bulk_create(
         ItemEmbedding(version=version, product_id=pk, vector=vector) for pk, vector in vectors.items()
     )
@@ -122,6 +122,14 @@ def test_a_product_that_the_version_does_not_know_still_fills_the_list(visitor, 
 
 def test_similar_products_are_near_the_anchor_and_never_the_anchor(visitor, shop, version):
     mugs, _ = shop
+    recommended = recommend(Placement.PRODUCT_SIMILAR, visitor=visitor, anchor=mugs[1], k=2)
+    assert names(recommended) == ["Mug 0", "Mug 2"]
+
+
+def test_a_popular_product_is_no_more_similar_for_it(visitor, shop, version):
+    mugs, lamps = shop
+    ItemEmbedding.objects.filter(product=lamps[0]).update(vector=[0.0, 1.0, 5.0])
+    ItemEmbedding.objects.filter(product=mugs[1]).update(vector=[0.9, 0.0, 2.0])
     recommended = recommend(Placement.PRODUCT_SIMILAR, visitor=visitor, anchor=mugs[1], k=2)
     assert names(recommended) == ["Mug 0", "Mug 2"]
 
