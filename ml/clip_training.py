@@ -277,5 +277,6 @@ def save_folder(network: nn.Module, *, source: Path, out: Path, metrics: dict[st
     }
     partial = out / f"{WEIGHTS_FILE}.partial"
     save_file(weights, partial)
+    partial.chmod(0o644)  # safetensors writes for its user alone; a shop runs as another
     partial.replace(out / WEIGHTS_FILE)
     (out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
