@@ -35,7 +35,7 @@ def _choose_data_dir() -> Path | None:
 
 
 OUR_DATA_DIR = _choose_data_dir()
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright's sync API runs an event loop
 
 
