@@ -9,8 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ml.baselines import Scorer, fit_baselines
-from ml.config import TrainConfig
-from ml.data import Dataset, EntityTable, Histories, Interactions, ItemSets, Split
+from ml.data import MAX_HISTORY, Dataset, EntityTable, Histories, Interactions, ItemSets, Split
 from ml.metrics import coverage, rank_metrics, top_k
 
 CHUNK = 512
@@ -89,30 +88,20 @@ def evaluate(
     dataset: Dataset,
     *,
     split: Split,
-    config: TrainConfig | None = None,
-    model: Model | None = None,
+    model: Model,
     k: int = 10,
     seed: int = 0,
 ) -> Evaluation:
-    """The model (or a new one of `config`) beside its baselines, all knowing only what was before the cut.
+    """The model beside its baselines, all knowing only what was before the cut.
 
-    A given model must have been trained on the events before `split.test_cut` alone. Features of the dataset
+    The model must have been trained on the events before `split.test_cut` alone. Features of the dataset
     should be as of the cut: a popularity that knows the test would help the model that reads it.
     """
     known = dataset.interactions.before(split.test_cut)
-    if model is None:
-        model = _train(Dataset(users=dataset.users, items=dataset.items, interactions=known), config)
     test = held_out(dataset.interactions, cut=split.test_cut, num_users=len(dataset.users))
     scorers: dict[str, Scorer] = {"two_tower": ModelScorer.of(model, dataset=dataset, known=known, test=test)}
     scorers |= fit_baselines(dataset, events=known, seed=seed)
     return judge(scorers, test=test, num_items=len(dataset.items), k=k)
-
-
-def _train(dataset: Dataset, config: TrainConfig | None) -> Model:
-    # torch takes seconds to import, and the generator's oracle needs only held_out.
-    from ml.training import train
-
-    return train(dataset, config or TrainConfig())
 
 
 def judge(scorers: Mapping[str, Scorer], *, test: HeldOut, num_items: int, k: int = 10) -> Evaluation:
@@ -153,7 +142,7 @@ class ModelScorer:
             known,
             num_users=len(dataset.users),
             as_of=test.cut,
-            max_length=int(model.config.get("max_history", TrainConfig.max_history)),
+            max_length=int(model.config.get("max_history", MAX_HISTORY)),
         )
         row_of_user = np.full(len(dataset.users), -1, dtype=np.int64)
         row_of_user[test.users] = np.arange(len(test.users))

@@ -1,5 +1,7 @@
 """The recommendation loop as JSON."""
 
+from typing import cast
+
 from django.http import Http404
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -9,6 +11,7 @@ from rest_framework.views import APIView
 from recommender.models import Placement
 from recommender.recommendations import MAX_K, RecommendedList, recommend
 from shop.models import Product
+from shop.visitors import ShopRequest
 
 
 class RecommendationQuery(serializers.Serializer):
@@ -30,11 +33,12 @@ class RecommendationsView(APIView):
     """GET a list for the caller: the visitor of the cookie, or of the session once logged in."""
 
     def get(self, request: Request) -> Response:
+        visitor = cast(ShopRequest, request).visitor
         query = RecommendationQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         anchor = _anchor(asked.get("anchor"))
-        recommended = recommend(asked["placement"], visitor=request.visitor, anchor=anchor, k=asked["k"])
+        recommended = recommend(asked["placement"], visitor=visitor, anchor=anchor, k=asked["k"])
         return Response(_as_json(recommended))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.utils import timezone
 
+from ml import evaluation
 from ml.config import TrainConfig
 from ml.data import KINDS, split_by_time
 from recommender import copying, datasets
@@ -42,7 +43,7 @@ def evaluate_held_out(
     Features are as of the cut. Raises NotEnoughData and TrainingCancelled of ml.training.
     """
     # Training needs torch, which takes seconds to import; web processes import this module through the admin.
-    from ml import evaluation, training
+    from ml import training
 
     report = on_progress or (lambda stage, fraction, message: None)
     now = timezone.now()

@@ -6,7 +6,6 @@ k asked is k given while the shop has that many.
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import lru_cache
 
 import numpy as np
@@ -23,8 +22,8 @@ from recommender.models import ItemEmbedding, ModelVersion
 from shop.models import Product
 from shop.visitors import Visitor
 
-TRENDING_WINDOW = timedelta(days=14)
-TRENDING_HALF_LIFE = timedelta(days=3)
+TRENDING_WINDOW_DAYS = 14
+TRENDING_HALF_LIFE_DAYS = 3
 TRENDING_DEPTH = 1000
 TRENDING_FRESH_SECONDS = 60
 
@@ -109,7 +108,7 @@ def trending_ids(minute: int) -> tuple[int, ...]:
             WITH latest AS (SELECT max(occurred_at) AS at FROM recommender_interaction)
             SELECT product_id
             FROM recommender_interaction, latest
-            WHERE occurred_at > latest.at - %s AND kind IN ('view', 'click', 'cart_add', 'purchase')
+            WHERE occurred_at > latest.at - make_interval(days => %s) AND kind IN ('view', 'click', 'cart_add', 'purchase')
             GROUP BY product_id
             ORDER BY sum(
                 CASE kind WHEN 'purchase' THEN 5 WHEN 'cart_add' THEN 3 ELSE 1 END
@@ -117,6 +116,6 @@ def trending_ids(minute: int) -> tuple[int, ...]:
             ) DESC, product_id
             LIMIT %s
             """,
-            [TRENDING_WINDOW, TRENDING_HALF_LIFE.total_seconds(), TRENDING_DEPTH],
+            [TRENDING_WINDOW_DAYS, TRENDING_HALF_LIFE_DAYS * 86_400, TRENDING_DEPTH],
         )
         return tuple(row[0] for row in cursor.fetchall())

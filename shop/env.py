@@ -50,7 +50,7 @@ class Env(BaseSettings):
         2, ge=1, le=64, description="Celery processes; training occupies one of them."
     )
     TORCH_THREADS: int = Field(
-        0, ge=0, le=1024, description="CPU threads of the worker's PyTorch; 0 lets it choose: small catalogues train fastest on one."
+        0, ge=0, le=1024, description="CPU threads of the worker's PyTorch; 0 lets each part choose."
     )
     LOG_LEVEL: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least level that is logged."
