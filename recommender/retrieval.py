@@ -108,7 +108,8 @@ def trending_ids(minute: int) -> tuple[int, ...]:
             WITH latest AS (SELECT max(occurred_at) AS at FROM recommender_interaction)
             SELECT product_id
             FROM recommender_interaction, latest
-            WHERE occurred_at > latest.at - make_interval(days => %s) AND kind IN ('view', 'click', 'cart_add', 'purchase')
+            WHERE occurred_at > latest.at - make_interval(days => %s)
+                AND kind IN ('view', 'click', 'cart_add', 'purchase')
             GROUP BY product_id
             ORDER BY sum(
                 CASE kind WHEN 'purchase' THEN 5 WHEN 'cart_add' THEN 3 ELSE 1 END

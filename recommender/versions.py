@@ -1,6 +1,7 @@
 """Model versions: registered with their weights, one of them active, the one before it a step away."""
 
 import logging
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -80,7 +81,8 @@ def register_folder(save: Callable[[Path], str], *, provenance: Provenance) -> M
             data_until=provenance.data_until,
             num_interactions=provenance.num_interactions,
         )
-        version.artifact_path = f"models/v{version.pk}"
+        # The random part keeps a folder that another database left here from being in the way.
+        version.artifact_path = f"models/v{version.pk}-{secrets.token_hex(4)}"
         try:
             version.artifact_sha256 = save(folder_of(version))
             version.save(update_fields=["artifact_path", "artifact_sha256"])

@@ -122,7 +122,8 @@ def reaches_heavy(module: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "module", ["shop.urls", "shop.wsgi", "recommender.tasks", "shop.admin", "recommender.admin"]
+    "module",
+    ["shop.urls", "recommender.tasks", "shop.admin", "recommender.admin", "recommender.recommendations"],
 )
 def test_pages_load_no_slow_library(module):
     script = (

@@ -54,9 +54,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 def generated_shop(transactional_db: None, tmp_path: Any, settings: Any) -> None:
     """A small generated shop with shoppers and pictures, and the feature store in place."""
     settings.MEDIA_ROOT = tmp_path / "media"
-    call_command(
-        "generate_dataset", users=120, items=240, interactions=6000, seed=3, out=str(tmp_path / "made")
-    )
+    call_command("generate_dataset", users=120, items=240, interactions=6000, seed=3, out=tmp_path / "made")
     call_command("features", "apply")
 
 

@@ -75,7 +75,7 @@ def test_a_registered_version_keeps_its_provenance_and_its_weights(model: Any, f
     )
     version.refresh_from_db()
     assert (version.status, version.num_interactions, version.data_until) == (Status.REGISTERED, 48, until)
-    assert version.artifact_path == f"models/v{version.pk}"
+    assert version.artifact_path.startswith(f"models/v{version.pk}-")
     assert {path.name for path in (folder / version.artifact_path).iterdir()} == {
         "config.json",
         "weights.safetensors",
@@ -199,4 +199,4 @@ def test_folders_that_no_version_owns_are_removed_unless_a_training_runs(
     assert versions.remove_unregistered_folders() == []
     run.delete()
     assert versions.remove_unregistered_folders() == [".v1000000.half", "v999999"]
-    assert [path.name for path in (folder / "models").iterdir()] == [f"v{version.pk}"]
+    assert [path.name for path in (folder / "models").iterdir()] == [Path(version.artifact_path).name]

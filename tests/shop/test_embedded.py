@@ -33,8 +33,8 @@ from shop.embedded.redis_server import RedisServer
 sys.stdin.readline()
 for server in (PostgresServer, RedisServer):
     lifetime.ensure_running(server(Path(sys.argv[1])))
-print("up", flush=True)
 {then}
+print("up", flush=True)
 sys.stdin.readline()
 """
 FORK = "os.fork() or (sys.stdin.readline(), os._exit(0))"
