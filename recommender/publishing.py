@@ -4,14 +4,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from django.db.models import QuerySet
 
 from ml.data import KINDS, Dataset, Histories, ItemSets
 from ml.metrics import top_k
 from recommender import embeddings
-from recommender.models import ModelVersion
+from recommender.models import ItemEmbedding, ModelVersion
 from shop.models import Product
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only training processes need it
@@ -64,8 +65,8 @@ def lacks_items(version: ModelVersion) -> bool:
 
 def publish_new_items(version: ModelVersion, *, model: "TrainedModel", data: Dataset) -> int:
     """Write the vectors of the products that the version has none for; return how many."""
-    known_ids, _ = embeddings.item_matrix(version.pk)
-    new = np.flatnonzero(~np.isin(data.items.ids, known_ids))
+    known = ItemEmbedding.objects.filter(version=version).values_list("product_id", flat=True)
+    new = np.flatnonzero(~_among(known, data=data))
     if not len(new):
         return 0
     items = data.items.take(new)
@@ -84,19 +85,22 @@ def _write_lists(
 
 def _available(data: Dataset) -> np.ndarray:
     """(I,) bool: which of the dataset's items can be bought now."""
-    ids = np.fromiter(Product.objects.available().values_list("pk", flat=True).iterator(), dtype=np.int64)
-    return np.isin(data.items.ids, ids)
+    return _among(Product.objects.available().values_list("pk", flat=True), data=data)
 
 
 def _bought_for_good(data: Dataset) -> ItemSets:
     """Each user's bought items, without those that are bought again and again."""
-    repeatable = Product.objects.filter(repeatable=True).values_list("pk", flat=True)
-    again_I = np.isin(data.items.ids, np.fromiter(repeatable.iterator(), dtype=np.int64))
+    again_I = _among(Product.objects.filter(repeatable=True).values_list("pk", flat=True), data=data)
     events = data.interactions
     bought = (events.kind == KINDS.index("purchase")) & ~again_I[events.item_index]
     return ItemSets.from_pairs(
         events.user_index[bought], item_index=events.item_index[bought], num_users=len(data.users)
     )
+
+
+def _among(product_ids: QuerySet[Any, int], *, data: Dataset) -> np.ndarray:
+    """(I,) bool: which of the dataset's items are among the ids."""
+    return np.isin(data.items.ids, np.fromiter(product_ids.iterator(), dtype=np.int64))
 
 
 def _chunks(data: Dataset) -> Iterator[np.ndarray]:

@@ -4,7 +4,7 @@ import errno
 import logging
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,6 @@ logger = logging.getLogger(__name__)
 
 class Cancelled(Exception):
     """Someone asked the run to stop."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """A registered version, and whether the gate lets it serve."""
-
-    version: ModelVersion
-    verdict: gate.Verdict
 
 
 def execute(run_id: int, *, force: bool = False, on_progress: OnProgress | None = None) -> TrainingRun:

@@ -11,11 +11,6 @@ from shop.models import Category, Product, User
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _fresh() -> None:
-    embeddings.forget_item_matrices()
-
-
 @pytest.fixture
 def version() -> ModelVersion:
     return ModelVersion.objects.create()
@@ -34,14 +29,16 @@ def ids_of(products: list[Product]) -> np.ndarray:
     return np.array([product.pk for product in products])
 
 
-def test_item_vectors_come_back_ascending_by_product(version: ModelVersion, products: list[Product]) -> None:
-    ids = ids_of(products)[[2, 0, 1]]
-    vectors = np.array([[3.5, -3], [1, 0.1], [2, -1e-9]], dtype=np.float32)
-    assert embeddings.write_item_embeddings(version, ids=ids, vectors=vectors) == 3
-    read_ids, read_vectors = embeddings.item_matrix(version.pk)
-    assert read_ids.tolist() == ids_of(products).tolist()
-    np.testing.assert_array_equal(read_vectors, vectors[[1, 2, 0]])
-    assert (read_ids.dtype, read_vectors.dtype) == (np.int64, np.float32)
+def item_vectors(version: ModelVersion) -> dict[int, list[float]]:
+    rows = ItemEmbedding.objects.filter(version=version)
+    return {row.product_id: list(row.vector) for row in rows}
+
+
+def test_each_product_gets_its_own_vector(version: ModelVersion, products: list[Product]) -> None:
+    pot, mug, pan = ids_of(products)[[2, 0, 1]].tolist()
+    vectors = np.array([[3.5, -3], [1, 0.125], [2, -0.5]], dtype=np.float32)
+    assert embeddings.write_item_embeddings(version, ids=np.array([pot, mug, pan]), vectors=vectors) == 3
+    assert item_vectors(version) == {pot: [3.5, -3], mug: [1, 0.125], pan: [2, -0.5]}
 
 
 def test_the_orm_reads_what_was_copied(version: ModelVersion, products: list[Product]) -> None:
@@ -70,24 +67,8 @@ def test_two_versions_with_different_widths_live_side_by_side(
     other = ModelVersion.objects.create()
     embeddings.write_item_embeddings(version, ids=ids_of(products), vectors=np.ones((3, 2), np.float32))
     embeddings.write_item_embeddings(other, ids=ids_of(products), vectors=np.ones((3, 5), np.float32))
-    assert embeddings.item_matrix(version.pk)[1].shape == (3, 2)
-    assert embeddings.item_matrix(other.pk)[1].shape == (3, 5)
-
-
-def test_a_version_without_vectors_is_an_empty_matrix(version: ModelVersion) -> None:
-    ids, vectors = embeddings.item_matrix(version.pk)
-    assert (len(ids), len(vectors)) == (0, 0)
-
-
-def test_the_matrix_is_read_once_and_cannot_be_written(
-    version: ModelVersion, products: list[Product], django_assert_num_queries: object
-) -> None:
-    embeddings.write_item_embeddings(version, ids=ids_of(products), vectors=np.ones((3, 2), np.float32))
-    _, vectors = embeddings.item_matrix(version.pk)
-    with django_assert_num_queries(0):  # type: ignore[operator]
-        assert embeddings.item_matrix(version.pk)[1] is vectors
-    with pytest.raises(ValueError, match="read-only"):
-        vectors[0, 0] = 7
+    assert list(item_vectors(version).values()) == [[1, 1]] * 3
+    assert list(item_vectors(other).values()) == [[1, 1, 1, 1, 1]] * 3
 
 
 def test_broken_vectors_are_refused(version: ModelVersion, products: list[Product]) -> None:
