@@ -35,8 +35,8 @@ format: $(STAMP) ## Put every file into the one format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(STAMP) ## Measure speed on this machine
-	$(BIN)/python -m pytest tests/bench -s -p no:randomly -m "" $(PYTEST_FLAGS)
+bench: $(STAMP) ## Measure the loop on this machine: import, train, recommend
+	$(BIN)/python tests/bench/loop.py
 
 clean: ## Remove the data and the caches; the installed packages stay
 	rm -rf .data .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles
