@@ -9,7 +9,7 @@ RUN python3 -m venv /opt/venv \
 FROM ${BASE}
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 \
     DATA_DIR=/data HOST=0.0.0.0 PORT=8000
-RUN useradd --system --create-home --uid 10001 shop && mkdir /data && chown shop: /data
+RUN useradd --create-home --uid 10001 shop && mkdir /data && chown shop: /data
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY . .

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
+from celery.bin.celery import celery
+from click.testing import CliRunner
 from django.core.management import get_commands, load_command_class
 
 from shop.env import BASE_DIR, Env
@@ -22,6 +24,11 @@ def compose() -> dict[str, Any]:
 def services() -> dict[str, Any]:
     found: dict[str, Any] = compose()["services"]
     return found
+
+
+def settled(text: Any, **given: str) -> str:
+    """Return the text with each ${NAME:-default} as Compose fills it in."""
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: given.get(found[1]) or found[2], str(text))
 
 
 def dockerfile() -> str:
@@ -61,16 +68,47 @@ def test_what_others_wait_for_has_a_health_check():
 
 @pytest.mark.parametrize("name", ["web", "setup"])
 def test_commands_and_their_options_exist(name):
-    _, _, command, *arguments = services()[name]["command"]
+    _, _, command, *arguments = map(settled, services()[name]["command"])
     parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
     parser.parse_args(arguments)
 
 
+@pytest.mark.parametrize("name", ["worker", "beat"])
+def test_celery_knows_the_options_of_its_commands(name):
+    program, *arguments = map(settled, services()[name]["command"])
+    assert program == "celery"
+    result = CliRunner().invoke(celery, [*arguments, "--help"])
+    assert (result.exit_code, "Usage: celery " + name in result.output) == (0, True), result.output
+    assert CliRunner().invoke(celery, [*arguments, "--unknown", "--help"]).exit_code == 2
+
+
+def test_set_up_prints_the_address_that_is_published():
+    command = [settled(word, PORT="9000") for word in services()["setup"]["command"]]
+    assert command[-2:] == ["--port", "9000"]
+    assert settled(services()["web"]["ports"][0], PORT="9000") == "127.0.0.1:9000:8000"
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_is_a_setting(name):
-    assert set(services()[name]["environment"]) <= set(Env.model_fields)
+    assert set(services()[name]["environment"]) - {"OMP_NUM_THREADS"} <= set(Env.model_fields)
     declared = re.findall(r"\b([A-Z_]+)=", " ".join(re.findall(r"^ENV (.*(?:\\\n.*)*)", dockerfile(), re.M)))
     assert set(declared) - {"PATH", "PYTHONUNBUFFERED"} <= set(Env.model_fields)
+
+
+def test_every_setting_that_the_file_does_not_fix_can_be_given():
+    asked = set(re.findall(r"\$\{(\w+):-", str(compose())))
+    assert set(Env.model_fields) - asked == {"HOST", "DATA_DIR", "DATABASE_URL", "REDIS_URL"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_shop_accepts_the_environment_when_nothing_is_given(name, monkeypatch):
+    for variable in Env.model_fields:
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in services()[name]["environment"].items():
+        monkeypatch.setenv(variable, settled(value))
+    env = Env(_env_file=None)
+    assert (env.PRODUCTION, env.WEB_THREADS, env.SHOP_NAME) == (False, 8, "Tandem")
+    assert env.DATABASE_URL == "postgresql://shop:shop@postgres:5432/shop"
 
 
 def test_the_addresses_name_the_services_of_this_file():
