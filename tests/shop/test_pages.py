@@ -113,3 +113,8 @@ def test_a_strange_host_is_refused_in_words(client, settings):
     answer = client.get("/", headers={"host": "evil.example"})
     assert answer.status_code == 400
     assert "That request makes no sense to us" in answer.content.decode()
+
+
+def test_the_shop_is_called_what_its_owner_set(client, settings):
+    settings.SHOP_NAME = "Corner Shop"
+    assert "<title>Corner Shop</title>" in client.get("/").content.decode()
