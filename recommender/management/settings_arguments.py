@@ -1,11 +1,24 @@
 """Training settings on the command line: KEY=VALUE, checked before anything starts."""
 
 import json
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
 
 from ml.config import TrainConfig
+
+
+def add_settings_arguments(parser: ArgumentParser) -> None:
+    """Let the command take --epochs and --config."""
+    parser.add_argument("--epochs", type=int, help="the most epochs (early stopping may end sooner)")
+    parser.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of ml.config.TrainConfig",
+    )
 
 
 def parse_settings(pairs: list[str], *, epochs: int | None) -> dict[str, Any]:

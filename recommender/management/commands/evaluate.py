@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from ml.config import TrainConfig
 from recommender import held_out
 from recommender.management.progress import training_bar
-from recommender.management.settings_arguments import parse_settings
+from recommender.management.settings_arguments import add_settings_arguments, parse_settings
 
 
 class Command(BaseCommand):
@@ -21,14 +21,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=int, default=7, help="the seed of the model and of the random baseline"
         )
-        parser.add_argument("--epochs", type=int, help="the most epochs (early stopping may end sooner)")
-        parser.add_argument(
-            "--config",
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            help="a setting of ml.config.TrainConfig",
-        )
+        add_settings_arguments(parser)
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the metrics to this file as well")
 
     def handle(self, *args: Any, **options: Any) -> None:

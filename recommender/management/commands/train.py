@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from recommender import runs, training
 from recommender.management.progress import training_bar
-from recommender.management.settings_arguments import parse_settings
+from recommender.management.settings_arguments import add_settings_arguments, parse_settings
 from recommender.models import TrainingRun
 
 SUMMARY = ("hit@10", "recall@10", "ndcg@10")
@@ -18,14 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--force", action="store_true", help="let it serve even when the gate objects")
-        parser.add_argument("--epochs", type=int, help="the most epochs (early stopping may end sooner)")
-        parser.add_argument(
-            "--config",
-            action="append",
-            default=[],
-            metavar="KEY=VALUE",
-            help="a setting of ml.config.TrainConfig",
-        )
+        add_settings_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         settings = parse_settings(options["config"], epochs=options["epochs"])
