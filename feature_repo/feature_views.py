@@ -59,7 +59,7 @@ product_content = FeatureView(
         Field(name="price", dtype=Float64),
         Field(name="discount", dtype=Float64, description="Share off the list price, 0 to 1."),
         Field(name="attributes", dtype=Array(String), description='Such as "colour=blue".'),
-        Field(name="catalogue_rating", dtype=Float64, description="For products that nobody rated here."),
+        Field(name="catalogue_rating", dtype=Float64, description="Without the reviews written here."),
         Field(name="catalogue_rating_count", dtype=Int64),
     ],
 )

@@ -77,11 +77,15 @@ user_activity_source = PostgreSQLSource(
 product_content_source = PostgreSQLSource(
     name="product_content_source",
     timestamp_field="event_timestamp",
-    # The catalogue's rating is of today. Where shoppers rated here it would tell of later ratings, so it
-    # stands in only for products whose ratings came from elsewhere with the catalogue.
+    # A review here moves the product's mean and count of today. It is taken out again, and not the whole
+    # rating, since the gap alone would tell an earlier moment which products are going to be reviewed. What
+    # was imported with the catalogue is older than the product's row, and never moved its mean.
     query=f"""
-        WITH category_paths AS ({_CATEGORY_PATHS}), rated AS (
-            SELECT DISTINCT product_id FROM recommender_interaction WHERE kind = 'rating'
+        WITH category_paths AS ({_CATEGORY_PATHS}), reviewed AS (
+            SELECT review.product_id, count(*) AS num, sum(review.rating) AS stars
+            FROM shop_review AS review
+            JOIN shop_product AS item ON item.id = review.product_id AND review.created_at > item.created_at
+            GROUP BY review.product_id
         )
         SELECT item.id AS product_id,
                least(item.released_at, item.created_at) AS event_timestamp,
@@ -94,13 +98,16 @@ product_content_source = PostgreSQLSource(
                coalesce(1 - item.price / nullif(item.list_price, 0), 0)::float8 AS discount,
                ARRAY(SELECT lower(key || '=' || value) FROM jsonb_each_text(item.attributes) ORDER BY key)
                    AS attributes,
-               CASE WHEN rated.product_id IS NULL THEN item.rating::float8 END AS catalogue_rating,
-               CASE WHEN rated.product_id IS NULL THEN item.rating_count ELSE 0 END::bigint
-                   AS catalogue_rating_count
+               CASE
+                   WHEN reviewed.num IS NULL THEN item.rating
+                   WHEN item.rating_count > reviewed.num THEN
+                       (item.rating * item.rating_count - reviewed.stars) / (item.rating_count - reviewed.num)
+               END::float8 AS catalogue_rating,
+               greatest(item.rating_count - coalesce(reviewed.num, 0), 0)::bigint AS catalogue_rating_count
         FROM shop_product AS item
         JOIN shop_category AS category ON category.id = item.category_id
         JOIN category_paths ON category_paths.category_id = category.id
-        LEFT JOIN rated ON rated.product_id = item.id
+        LEFT JOIN reviewed ON reviewed.product_id = item.id
     """,  # noqa: S608
 )
 

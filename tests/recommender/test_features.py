@@ -5,6 +5,7 @@ import subprocess
 import sys
 import uuid
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from recommender import feature_settings, features
 from recommender.feature_settings import project_name
 from recommender.models import Interaction, ModelVersion, Recommendation
 from shop import embedded
+from shop.models import Product
+from shop.services.reviews import submit_review
+from shop.visitors import Visitor
 
 # Feast reads over connections of its own, which see committed rows only.
 pytestmark = [
@@ -122,16 +126,22 @@ def test_product_features_hold_content_and_the_popularity_of_everybody(alice: An
     assert (row["mean_rating"][0], row["num_ratings"][0]) == (4, 1)
 
 
-def test_the_catalogues_rating_counts_only_where_nobody_rated_here(alice: Any, make_product: Any) -> None:
-    imported = make_product(rating=4.5, rating_count=120)
-    rated = make_product(rating=2, rating_count=1)
-    act(alice, rated, "rating", timezone.now(), 2)
+def test_the_catalogues_rating_does_not_tell_of_reviews_to_come(alice: Any, make_product: Any) -> None:
+    imported = make_product(rating=4, rating_count=3)
+    unrated = make_product()
+    ids = np.array([imported.pk, unrated.pk])
+    before = features.historical_item_features(ids, timezone.now())
+    moment = timezone.now()
+    for product in (imported, unrated):
+        submit_review(Visitor(id=uuid.uuid4(), user=alice), product=product, rating=2)
 
-    columns = features.historical_item_features(np.array([imported.pk, rated.pk]), timezone.now())
+    after = features.historical_item_features(ids, moment)
 
-    assert columns["catalogue_rating"][0] == 4.5
-    assert np.isnan(columns["catalogue_rating"][1])
-    assert columns["catalogue_rating_count"].tolist() == [120, 0]
+    assert Product.objects.get(pk=imported.pk).rating == Decimal("3.5")  # (3 x 4 + 2) / 4
+    for columns in (before, after):
+        assert columns["catalogue_rating"][0] == 4
+        assert np.isnan(columns["catalogue_rating"][1])
+        assert columns["catalogue_rating_count"].tolist() == [3, 0]
 
 
 def test_popularity_weighs_kinds_as_training_does() -> None:
