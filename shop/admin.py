@@ -1,10 +1,10 @@
 """The shop in Django's admin."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, URLField
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -89,8 +89,9 @@ class ProductImageInline(admin.TabularInline):
     extra = 0
     fields = ("preview", "file", "url", "alt", "position")
     readonly_fields = ("preview",)
+    formfield_overrides: ClassVar[dict[Any, Any]] = {URLField: {"assume_scheme": "https"}}
 
-    @admin.display(description="")
+    @admin.display(description="picture")
     def preview(self, image: ProductImage) -> SafeString | str:
         return thumbnail(image)
 
@@ -139,7 +140,7 @@ class ProductAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         return super().get_queryset(request).prefetch_related("images")
 
-    @admin.display(description="")
+    @admin.display(description="picture")
     def picture(self, product: Product) -> SafeString | str:
         return thumbnail(product.picture)
 

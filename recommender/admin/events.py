@@ -1,15 +1,33 @@
 """What visitors did, what they were shown, and the lists made ahead for them."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from recommender.admin.readonly import ReadOnlyAdmin
-from recommender.models import Impression, Interaction, Recommendation
+from recommender.models import Impression, Interaction, Placement, Recommendation
+
+
+class PlacementFilter(admin.SimpleListFilter):
+    """Picks rows by the slot on the page; the slots are named, so that no query has to list them."""
+
+    title = parameter_name = "placement"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*Placement.choices, ("none", "Not from a list")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() is None:
+            return queryset
+        return queryset.filter(placement="" if self.value() == "none" else self.value())
 
 
 @admin.register(Interaction)
 class InteractionAdmin(ReadOnlyAdmin):
     list_display = ["occurred_at", "kind", "product", "value", "user", "visitor_id", "placement"]
-    list_filter = ["kind", "placement", "occurred_at"]
+    list_filter = ["kind", PlacementFilter, "occurred_at"]
     list_select_related = ["product", "user"]
     search_fields = ["product__sku", "product__name", "user__email", "=visitor_id"]
     ordering = ["-occurred_at"]
@@ -18,7 +36,7 @@ class InteractionAdmin(ReadOnlyAdmin):
 @admin.register(Impression)
 class ImpressionAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "placement", "source", "version", "user", "anchor", "number_of_products"]
-    list_filter = ["placement", "source", "version", "created_at"]
+    list_filter = [PlacementFilter, "source", "version", "created_at"]
     list_select_related = ["version", "user", "anchor"]
     search_fields = ["=id", "user__email", "=visitor_id"]
     ordering = ["-created_at"]

@@ -12,14 +12,38 @@ NAMES = {
     "popularity": "Popularity",
     "random": "Random",
 }
+HEADINGS = {
+    "hit@10": "Hit@10",
+    "recall@10": "Recall@10",
+    "ndcg@10": "NDCG@10",
+    "mrr": "MRR",
+    "coverage": "Coverage",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One metric of one method as text, and whether no method has more of it."""
+
+    text: str
+    is_best: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One method's metrics, in the order of the table's columns."""
+
+    name: str
+    is_model: bool
+    cells: list[Cell]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsTable:
-    """One row for each method, the model first, with its values as text."""
+    """One row for each method, the model first, the others by recall."""
 
     columns: list[str]
-    rows: list[tuple[str, bool, list[str]]]  # name, whether it is the model, values
+    rows: list[Row]
 
 
 def metrics_table(metrics: dict[str, Any]) -> MetricsTable | None:
@@ -27,22 +51,30 @@ def metrics_table(metrics: dict[str, Any]) -> MetricsTable | None:
     by_method: gate.Rows = metrics.get("rows", {})
     if not by_method:
         return None
-    columns = list(next(iter(by_method.values())))
+    columns = _in_order(next(iter(by_method.values())))
     methods = sorted(
         by_method, key=lambda method: (method != gate.MODEL, -by_method[method].get("recall@10", 0))
     )
     return MetricsTable(
-        columns=columns,
+        columns=[HEADINGS.get(column, column) for column in columns],
         rows=[
-            (
-                NAMES.get(method, method),
-                method == gate.MODEL,
-                [_text(by_method[method].get(c)) for c in columns],
+            Row(
+                name=NAMES.get(method, method),
+                is_model=method == gate.MODEL,
+                cells=[_cell(by_method, method=method, column=column) for column in columns],
             )
             for method in methods
         ],
     )
 
 
-def _text(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _in_order(columns: dict[str, float]) -> list[str]:
+    """Return the known metrics as listed above, then the others; the database keeps no order of its own."""
+    known = [column for column in HEADINGS if column in columns]
+    return known + sorted(set(columns) - set(known))
+
+
+def _cell(by_method: gate.Rows, *, method: str, column: str) -> Cell:
+    value = by_method[method].get(column)
+    best = max(row.get(column, 0) for row in by_method.values())
+    return Cell(text="-" if value is None else f"{value:.4f}", is_best=value is not None and value == best)

@@ -23,15 +23,16 @@ LIST = "admin:recommender_modelversion_changelist"
 class ModelVersionAdmin(ReadOnlyAdmin):
     list_display = [
         "__str__",
-        "status",
+        "short_status",
         "recall_at_10",
         "hit_at_10",
-        "num_interactions",
+        "interactions",
         "created_at",
         "activated_at",
     ]
     list_filter = ["status"]
-    exclude = ["metrics", "gate"]
+    exclude = ["metrics", "gate", "config", "num_interactions"]
+    readonly_fields = ["interactions"]
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -47,6 +48,14 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def _guarded(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         return self.admin_site.admin_view(view)
 
+    @admin.display(description="status", ordering="status")
+    def short_status(self, version: ModelVersion) -> str:
+        return version.status.capitalize()
+
+    @admin.display(description="interactions", ordering="num_interactions")
+    def interactions(self, version: ModelVersion) -> str:
+        return f"{version.num_interactions:,}"
+
     @admin.display(description="recall@10")
     def recall_at_10(self, version: ModelVersion) -> str:
         return _of_model(version, metric="recall@10")
@@ -58,7 +67,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        extra = {"can_switch": _can_switch(request), "previous": versions.previously_active()}
+        extra = {
+            "can_switch": _can_switch(request),
+            "previous": versions.previously_active(),
+            "title": "Model versions",
+        }
         return super().changelist_view(request, {**extra, **(extra_context or {})})
 
     def change_view(
@@ -74,7 +87,9 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             extra |= {
                 "table": metrics_table(version.metrics),
                 "gate": version.gate,
-                "evaluation": version.metrics,
+                "config": version.config,
+                "title": f"Model version {version}",
+                "subtitle": None,
             }
         return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 

@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
@@ -28,13 +29,11 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         "percent",
         "stage",
         "version",
-        "requested_by",
         "created_at",
-        "finished_at",
+        "took",
     ]
     list_filter = ["state"]
-    list_select_related = ["version", "requested_by"]
-    fields = ["requested_by", "config", "version", "created_at", "started_at", "heartbeat_at", "finished_at"]
+    list_select_related = ["version"]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -50,10 +49,14 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     def percent(self, run: TrainingRun) -> str:
         return f"{run.progress:.0%}"
 
+    @admin.display(description="took")
+    def took(self, run: TrainingRun) -> str:
+        return _took(run) or "-"
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        extra = {"can_train": _may(request, "add")}
+        extra = {"can_train": _may(request, "add"), "title": "Training runs"}
         return super().changelist_view(request, {**extra, **(extra_context or {})})
 
     def change_view(
@@ -64,7 +67,9 @@ class TrainingRunAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         run = self.get_object(request, object_id)
-        extra = _panel(request, run=run) if isinstance(run, TrainingRun) else {}
+        extra: dict[str, Any] = {}
+        if isinstance(run, TrainingRun):
+            extra = {**_panel(request, run=run), "title": str(run), "subtitle": None}
         return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
 
     @method_decorator(require_POST)
@@ -103,11 +108,22 @@ def _panel(request: HttpRequest, *, run: TrainingRun) -> dict[str, Any]:
         "run": run,
         "unfinished": run.state in TrainingRun.UNFINISHED,
         "percent": round(100 * run.progress),
+        "took": _took(run),
         "no_worker": runs.waits_in_vain(run),
         "start_a_worker": runs.START_A_WORKER,
         "table": metrics_table(run.metrics),
         "can_cancel": _may(request, "change"),
     }
+
+
+def _took(run: TrainingRun) -> str:
+    """Return how long the run has been at work, such as `1 min 5 s`; empty before it starts."""
+    if run.started_at is None:
+        return ""
+    minutes, seconds = divmod(
+        round(((run.finished_at or timezone.now()) - run.started_at).total_seconds()), 60
+    )
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
 def _may(request: HttpRequest, action: str) -> bool:

@@ -1,5 +1,6 @@
 """Who may see, train, cancel and switch in the admin, and what the pages say."""
 
+import uuid
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from recommender import embeddings, runs, tasks, versions
+from recommender.admin.metrics import metrics_table
 from recommender.models import Impression, Interaction, ModelVersion, TrainingRun
 from shop.models import Category, Product, User
 
@@ -201,6 +203,47 @@ def test_a_version_shows_its_metrics_beside_the_baselines_best_first(alice: Clie
     assert "recall@10 fell." in page
     assert "/activate/" not in page
     assert "0.2000" in alice.get(reverse(VERSION_LIST)).content.decode()
+
+
+def test_metrics_stand_in_one_order_with_the_best_of_each_marked() -> None:
+    rows = {
+        "two_tower": {"mrr": 0.2, "hit@10": 0.3, "extra": 1.0},
+        "random": {"mrr": 0.1, "hit@10": 0.4, "extra": 1.0},
+    }
+    table = metrics_table({"rows": rows})
+    assert table is not None
+    assert table.columns == ["Hit@10", "MRR", "extra"]
+    model, random = table.rows
+    assert [cell.is_best for cell in model.cells] == [False, True, True]
+    assert [cell.text for cell in random.cells] == ["0.4000", "0.1000", "1.0000"]
+
+
+def test_a_run_tells_how_long_it_took(alice: Client) -> None:
+    start = timezone.now()
+    run = TrainingRun.objects.create(
+        state="succeeded", started_at=start, finished_at=start + timedelta(seconds=65)
+    )
+    assert "1 min 5 s" in page_of(alice, run)
+    assert "1 min 5 s" in alice.get(reverse(RUN_LIST)).content.decode()
+    assert "Took" not in page_of(alice, TrainingRun.objects.create())
+
+
+def test_a_version_lists_its_configuration_by_name(alice: Client) -> None:
+    version = ModelVersion.objects.create(config={"embedding_dim": 64}, num_interactions=1_234_567)
+    page = alice.get(reverse("admin:recommender_modelversion_change", args=[version.pk])).content.decode()
+    assert "<dt>embedding_dim</dt><dd>64</dd>" in page
+    assert "1,234,567" in page
+
+
+def test_impressions_are_picked_by_their_placement(alice: Client) -> None:
+    for placement in ("home_for_you", "product_similar"):
+        Impression.objects.create(
+            placement=placement, visitor_id=uuid.uuid4(), source="newest", product_ids=[]
+        )
+    page = reverse("admin:recommender_impression_changelist")
+    for asked, found in (("home_for_you", 1), ("none", 0), ("", 2)):
+        response = alice.get(page, {"placement": asked} if asked else {})
+        assert response.context["cl"].result_count == found
 
 
 def test_activation_asks_first_and_switches_on_post(alice: Client, monkeypatch: pytest.MonkeyPatch) -> None:

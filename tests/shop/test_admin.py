@@ -76,3 +76,9 @@ def test_a_new_account_gets_one_profile(admin):
 
 def test_orders_are_made_by_checkout_alone(admin):
     assert admin.get(reverse("admin:shop_order_add")).status_code == 403
+
+
+def test_the_admin_wears_the_shops_icon_and_styles(admin):
+    page = admin.get(reverse("admin:index")).content.decode()
+    assert "shop-admin" in page
+    assert 'rel="icon"' in page
