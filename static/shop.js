@@ -42,11 +42,28 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// The present department is in view on a narrow screen too.
+const department = document.querySelector(".departments [aria-current]");
+if (department) {
+  const row = department.closest("ul");
+  row.scrollLeft = department.offsetLeft - row.offsetLeft - 32;
+}
+
+// A note over the page leaves after a while, unless someone is at it.
+document.addEventListener("htmx:afterSwap", () => {
+  for (const toast of document.querySelectorAll(".message.toast")) {
+    setTimeout(function leave() {
+      if (toast.matches(":hover, :focus-within")) setTimeout(leave, 3000);
+      else toast.remove();
+    }, 10000);
+  }
+});
+
 // A change that did not reach the shop says so.
 for (const trouble of ["htmx:responseError", "htmx:sendError"]) {
   document.addEventListener(trouble, () => {
     const message = document.createElement("p");
-    message.className = "message error";
+    message.className = "message toast error";
     message.textContent = "That did not work. Load the page again and try once more.";
     document.getElementById("messages").replaceChildren(message);
   });

@@ -7,6 +7,7 @@ from django import template
 from django.template.context import Context
 
 from shop.countries import COUNTRIES
+from shop.models import Product
 from shop.money import money
 
 register = template.Library()
@@ -16,10 +17,18 @@ register.filter("money", money)
 
 
 @register.inclusion_tag("shop/_stars.html")
-def stars(rating: Decimal | float | None, count: int | None = None) -> dict[str, Any]:
-    """Show a rating as stars, with its words for those who hear the page."""
+def stars(
+    rating: Decimal | float | None, count: int | None = None, *, in_words: bool = False
+) -> dict[str, Any]:
+    """Show a rating as stars, with its words for those who hear the page; `in_words` shows them to all."""
     halves = round(float(rating or 0) * 2)
-    return {"rating": rating, "count": count, "halves": halves}
+    return {"rating": rating, "count": count, "halves": halves, "in_words": in_words}
+
+
+@register.filter
+def brand_apart(product: Product) -> bool:
+    """Return whether the brand says something that the name does not begin with already."""
+    return bool(product.brand) and not product.name.casefold().startswith(product.brand.casefold())
 
 
 @register.simple_tag(takes_context=True)

@@ -4,7 +4,8 @@ import pytest
 from django.template import Context, Template
 from django.test import RequestFactory
 
-from shop.templatetags.shop_tags import attribute_label, country_name
+from shop.models import Product
+from shop.templatetags.shop_tags import attribute_label, brand_apart, country_name
 
 
 def render(text, **context):
@@ -23,6 +24,22 @@ def test_stars_are_rounded_to_the_half_and_said_in_words(rating, halves):
 
 def test_a_product_without_ratings_shows_no_stars():
     assert render("{% stars rating 0 %}", rating=None).strip() == ""
+
+
+def test_the_word_rating_is_for_those_who_hear_the_page_or_for_all():
+    hidden = '<span class="visually-hidden"> ratings</span>'
+    assert hidden in render("{% stars 4 1200 %}")
+    shown = render("{% stars 4 1200 in_words=True %}")
+    assert hidden not in shown
+    assert "1,200<span> ratings</span>" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "brand", "apart"),
+    [("Acme Mug", "Acme", False), ("ACME mug", "Acme", False), ("Mug", "Acme", True), ("Mug", "", False)],
+)
+def test_a_brand_stands_apart_unless_the_name_begins_with_it(name, brand, apart):
+    assert brand_apart(Product(name=name, brand=brand)) is apart
 
 
 def test_a_changed_query_keeps_the_rest_and_is_escaped():

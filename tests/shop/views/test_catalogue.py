@@ -39,6 +39,15 @@ def own_queries(client, django_assert_max_num_queries, url):
 
 
 class TestHome:
+    def test_a_guest_is_asked_in_and_a_shopper_greeted(self, client, alice, alice_client):
+        assert (
+            reverse("shop:signup")
+            in client.get("/").content.decode().split('class="hero')[1].split("</section>")[0]
+        )
+        hero = alice_client.get("/").content.decode().split('class="hero')[1].split("</section>")[0]
+        assert f"Hello, {alice.get_short_name()}" in hero
+        assert reverse("shop:preferences") in hero
+
     def test_shows_departments_new_arrivals_and_what_others_love(self, client, shelf):
         shelf(1, name="Blue mug", rating=Decimal("4.50"), rating_count=12)
         page = client.get(reverse("shop:home"))
