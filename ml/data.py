@@ -176,39 +176,15 @@ class Dataset:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Split:
-    """One cut in time for the test, an earlier one for early stopping."""
+def cut_in_time(timestamps: np.ndarray, *, last_share: float) -> int:
+    """The second at which the last `last_share` of ascending timestamps begin; past the last one for 0.
 
-    train: Interactions
-    valid: Interactions
-    test: Interactions
-    valid_cut: int  # seconds: valid events are at or after it
-    test_cut: int
-
-
-def split_by_time(interactions: Interactions, *, test_share: float = 0.2, valid_share: float = 0.1) -> Split:
-    """The last `test_share` of events as test, and the last `valid_share` of the others as validation.
-
-    Events of one second stay on one side. Equal timestamps everywhere give an empty train part.
+    Events of one second stay on one side: all of them at or after the cut.
     """
-    if not 0 <= test_share < 1 or not 0 <= valid_share < 1:
-        raise ValueError("test_share and valid_share must be at least 0 and below 1.")
-    if not len(interactions):
+    if not 0 <= last_share < 1:
+        raise ValueError("last_share must be at least 0 and below 1.")
+    if not len(timestamps):
         raise ValueError("There are no interactions to split; load or log some first.")
-    test_cut = _cut_at(interactions.timestamp, test_share)
-    known = interactions.before(test_cut)
-    valid_cut = _cut_at(known.timestamp, valid_share) if len(known) else test_cut
-    return Split(
-        train=known.before(valid_cut),
-        valid=known.since(valid_cut),
-        test=interactions.since(test_cut),
-        valid_cut=valid_cut,
-        test_cut=test_cut,
-    )
-
-
-def _cut_at(timestamps: np.ndarray, last_share: float) -> int:
     position = round(len(timestamps) * (1 - last_share))
     return int(timestamps[position]) if position < len(timestamps) else int(timestamps[-1]) + 1
 

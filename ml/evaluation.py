@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ml.baselines import Scorer, fit_baselines
-from ml.data import MAX_HISTORY, Dataset, EntityTable, Histories, Interactions, ItemSets, Split
+from ml.data import MAX_HISTORY, Dataset, EntityTable, Histories, Interactions, ItemSets
 from ml.metrics import coverage, rank_metrics, top_k
 
 CHUNK = 512
@@ -87,18 +87,18 @@ class Evaluation:
 def evaluate(
     dataset: Dataset,
     *,
-    split: Split,
+    cut: int,
     model: Model,
     k: int = 10,
     seed: int = 0,
 ) -> Evaluation:
     """The model beside its baselines, all knowing only what was before the cut.
 
-    The model must have been trained on the events before `split.test_cut` alone. Features of the dataset
+    The model must have been trained on the events before `cut` (seconds) alone. Features of the dataset
     should be as of the cut: a popularity that knows the test would help the model that reads it.
     """
-    known = dataset.interactions.before(split.test_cut)
-    test = held_out(dataset.interactions, cut=split.test_cut, num_users=len(dataset.users))
+    known = dataset.interactions.before(cut)
+    test = held_out(dataset.interactions, cut=cut, num_users=len(dataset.users))
     scorers: dict[str, Scorer] = {"two_tower": ModelScorer.of(model, dataset=dataset, known=known, test=test)}
     scorers |= fit_baselines(dataset, events=known, seed=seed)
     return judge(scorers, test=test, num_items=len(dataset.items), k=k)

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# The files of a saved two-tower model.
+WEIGHTS = "weights.safetensors"
+CONFIG = "config.json"
+
 
 class ArtifactError(ValueError):
     """A saved model is missing, changed or unreadable; the message says which and what to do."""

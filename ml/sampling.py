@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.data import Interactions, csr_positions, merge_repeats
+from ml.data import DAY_SECONDS, Interactions, csr_positions, merge_repeats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,7 @@ def _hide(
 def _recency(time: np.ndarray, *, newest: np.ndarray, plan: HidingPlan) -> np.ndarray:
     if not plan.recent_half_life_days:
         return np.ones(len(time))
-    age_days = (newest.max() - time) / 86_400
+    age_days = (newest.max() - time) / DAY_SECONDS
     return np.asarray(0.5 ** (age_days / plan.recent_half_life_days))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.config import TrainConfig
-from ml.data import Dataset, Interactions, split_by_time
+from ml.data import Dataset, Interactions, cut_in_time
 from ml.evaluation import HeldOut, held_out
 from ml.fitting import Fit, Hooks, OnProgress, ShouldStop, TrainingCancelled
 from ml.model import TrainedModel
@@ -70,9 +70,9 @@ def require_enough(dataset: Dataset) -> None:
 def inner_split(dataset: Dataset, config: TrainConfig) -> tuple[Interactions, HeldOut]:
     """The events to find the number of epochs on, and their test: by time, or at random if time is flat."""
     events = dataset.interactions
-    split = split_by_time(events, test_share=config.valid_share)
-    earlier = events.before(split.test_cut)
-    valid = held_out(events, cut=split.test_cut, num_users=len(dataset.users))
+    cut = cut_in_time(events.timestamp, last_share=config.valid_share)
+    earlier = events.before(cut)
+    valid = held_out(events, cut=cut, num_users=len(dataset.users))
     if len(valid.users) < MIN_ENTITIES:
         earlier, valid = _random_split(events, num_users=len(dataset.users), config=config)
     rng = np.random.default_rng(config.seed)

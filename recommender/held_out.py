@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from ml import evaluation
 from ml.config import TrainConfig
-from ml.data import KINDS, split_by_time
+from ml.data import KINDS, cut_in_time
 from recommender import copying, datasets
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only training processes need it
@@ -47,14 +47,14 @@ def evaluate_held_out(
 
     report = on_progress or (lambda stage, fraction, message: None)
     now = timezone.now()
+    cut = _cut(now)
     data = datasets.build_dataset(
         as_of=now,
-        features_as_of=_cut(now),
+        features_as_of=datetime.fromtimestamp(cut, tz=UTC),
         on_progress=lambda fraction, message: report("data", 0.1 * fraction, message),
     )
     training.require_enough(data)
-    split = split_by_time(data.interactions, test_share=TEST_SHARE)
-    known = replace(data, interactions=data.interactions.before(split.test_cut))
+    known = replace(data, interactions=data.interactions.before(cut))
     model = training.train(
         known,
         config,
@@ -62,15 +62,14 @@ def evaluate_held_out(
         should_stop=should_stop,
     )
     report("evaluate", 0.9, "Judging the model beside its baselines")
-    result = evaluation.evaluate(data, split=split, model=model, k=k, seed=seed)
+    result = evaluation.evaluate(data, cut=cut, model=model, k=k, seed=seed)
     return Trial(metrics=result.to_dict(), table=result.table(), best_epoch=_best_epoch(model))
 
 
-def _cut(now: datetime) -> datetime | None:
-    """Return the moment that split_by_time will cut at, before the features as of that moment are read."""
+def _cut(now: datetime) -> int:
+    """Return the second at which the last fifth of the events begins; now when there are none."""
     timestamps = np.sort(copying.read_interactions(before=now, kinds=KINDS)["timestamp"])
-    position = round(len(timestamps) * (1 - TEST_SHARE))
-    return datetime.fromtimestamp(int(timestamps[position]), tz=UTC) if position < len(timestamps) else None
+    return cut_in_time(timestamps, last_share=TEST_SHARE) if len(timestamps) else int(now.timestamp())
 
 
 def _overall(stage: str, fraction: float) -> float:

@@ -10,7 +10,7 @@ from ml.data import (
     Histories,
     Interactions,
     ItemSets,
-    split_by_time,
+    cut_in_time,
     weight_of,
     weights_of,
 )
@@ -99,25 +99,22 @@ def test_before_and_since_share_the_events_at_the_moment_of_the_cut():
     assert log.since(2).item_index.tolist() == [1, 2]
 
 
-def test_the_split_puts_the_newest_events_in_the_test_and_none_of_them_before():
-    log = events(*((0, second, "view", None, second) for second in range(10)))
-    split = split_by_time(log, test_share=0.2, valid_share=0.25)
-    assert split.test.timestamp.tolist() == [8, 9]
-    assert split.valid.timestamp.tolist() == [6, 7]
-    assert split.train.timestamp.tolist() == [0, 1, 2, 3, 4, 5]
-    assert (split.valid_cut, split.test_cut) == (6, 8)
+def test_the_newest_events_are_after_the_cut_and_none_of_them_before():
+    seconds = np.arange(10)
+    assert cut_in_time(seconds, last_share=0.2) == 8  # 8 and 9
+    assert cut_in_time(seconds, last_share=0) == 10
 
 
-def test_events_of_one_second_stay_on_one_side_of_the_split():
+def test_events_of_one_second_stay_on_one_side_of_the_cut():
     log = events((0, 0, "view", None, 1), *((0, item, "view", None, 5) for item in range(1, 4)))
-    split = split_by_time(log, test_share=0.25, valid_share=0)
-    assert split.test.item_index.tolist() == [1, 2, 3]
-    assert split.train.item_index.tolist() == [0]
+    cut = cut_in_time(log.timestamp, last_share=0.25)
+    assert log.since(cut).item_index.tolist() == [1, 2, 3]
+    assert log.before(cut).item_index.tolist() == [0]
 
 
-def test_splitting_nothing_says_so():
+def test_cutting_nothing_says_so():
     with pytest.raises(ValueError, match="no interactions to split"):
-        split_by_time(events((0, 0, "view", None, 1)).before(0))
+        cut_in_time(np.zeros(0, dtype=np.int64), last_share=0.2)
 
 
 def test_item_sets_are_unique_sorted_and_by_user():

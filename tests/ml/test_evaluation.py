@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from ml.data import split_by_time
+from ml.data import cut_in_time
 from ml.evaluation import Evaluation, evaluate, held_out, judge, rank_unseen
 from ml.training import TrainConfig, train
 from tests.ml.shops import events, two_taste_shop
@@ -62,12 +62,10 @@ def test_a_test_without_users_gives_an_empty_evaluation():
 
 def test_a_model_is_judged_beside_four_baselines_and_printed():
     shop = two_taste_shop()
-    split = split_by_time(shop.interactions)
-    known = type(shop)(
-        users=shop.users, items=shop.items, interactions=shop.interactions.before(split.test_cut)
-    )
+    cut = cut_in_time(shop.interactions.timestamp, last_share=0.2)
+    known = type(shop)(users=shop.users, items=shop.items, interactions=shop.interactions.before(cut))
     model = train(known, TrainConfig(embedding_dim=8, content_width=16, max_epochs=2))
-    evaluation = evaluate(shop, split=split, model=model)
+    evaluation = evaluate(shop, cut=cut, model=model)
     assert list(evaluation.rows) == ["two_tower", "category_rule", "item_knn", "popularity", "random"]
     assert set(evaluation.rows["two_tower"]) == {"hit@10", "recall@10", "ndcg@10", "mrr", "coverage"}
     lines = evaluation.table().splitlines()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.data import Dataset, EntityTable, Histories, Interactions, split_by_time
+from ml.data import Dataset, EntityTable, Histories, Interactions, cut_in_time
 from ml.evaluation import Evaluation, evaluate
 from ml.training import NotEnoughData, TrainConfig, TrainingCancelled, inner_split, train
 from tests.ml.shops import DAY, PURCHASE, events, two_taste_shop
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit(shop, model):
 
 def test_nothing_after_the_cut_changes_the_model(shop):
     """Permute the items of the test events: the model and its epochs stay, bit for bit."""
-    cut = split_by_time(shop.interactions).test_cut
+    cut = cut_in_time(shop.interactions.timestamp, last_share=0.2)
     later = shop.interactions.since(cut)
     shuffled = np.concatenate([shop.interactions.before(cut).item_index, later.item_index[::-1]])
     permuted = Interactions(**{**columns(shop.interactions), "item_index": shuffled})
@@ -232,9 +232,9 @@ def test_sampled_candidates_learn_the_same_taste(shop):
 
 def evaluate_new(shop: Dataset, *, config: TrainConfig) -> Evaluation:
     """A model of what was before the cut, judged on what came after."""
-    split = split_by_time(shop.interactions)
-    known = replace(shop, interactions=shop.interactions.before(split.test_cut))
-    return evaluate(shop, split=split, model=train(known, config), k=5)
+    cut = cut_in_time(shop.interactions.timestamp, last_share=0.2)
+    known = replace(shop, interactions=shop.interactions.before(cut))
+    return evaluate(shop, cut=cut, model=train(known, config), k=5)
 
 
 def histories_of(shop: Dataset) -> Histories:
