@@ -9,13 +9,28 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from shop.embedded import guard
 from shop.embedded.errors import ServiceError
 
-_threads = threading.RLock()
-_users: dict[Path, int] = {}  # the descriptors whose locks say that this process uses a server
+
+@dataclass
+class _Process:
+    """What this process holds."""
+
+    threads: Any = field(default_factory=threading.RLock)
+    users: dict[Path, int] = field(default_factory=dict)  # descriptors whose locks say that it uses a server
+
+    def forget(self) -> None:
+        """Let a forked child take locks of its own: it may close what it inherited, as Celery's beat does."""
+        self.threads, self.users = threading.RLock(), {}
+
+
+_process = _Process()
+os.register_at_fork(after_in_child=_process.forget)
 
 
 class Server(ABC):
@@ -54,10 +69,10 @@ class Server(ABC):
 def ensure_running(server: Server) -> None:
     """Return once the server answers, started when needed; it then lives at least as long as this process.
 
-    Safe for any number of processes and threads at once, and for children that fork later: they inherit
-    the lock.
+    Safe for any number of processes and threads at once, and for children that fork later: they register
+    anew when they ask.
     """
-    with _threads:
+    with _process.threads:
         try:
             server.data_dir.mkdir(parents=True, exist_ok=True)
             _register(server)
@@ -78,8 +93,8 @@ def release(server: Server, *, timeout: float = 15.0) -> bool:
 
     False means that other processes still use it.
     """
-    with _threads:
-        descriptor = _users.pop(server.users_file, None)
+    with _process.threads:
+        descriptor = _process.users.pop(server.users_file, None)
         if descriptor is not None:
             os.close(descriptor)
     deadline = time.monotonic() + timeout
@@ -92,14 +107,14 @@ def release(server: Server, *, timeout: float = 15.0) -> bool:
 
 def _register(server: Server) -> None:
     """Hold the shared lock that keeps the server alive; waits while a guard is stopping it."""
-    descriptor = _users.get(server.users_file)
+    descriptor = _process.users.get(server.users_file)
     if descriptor is not None:
         if guard.is_current(descriptor, server.users_file):
             return
         os.close(descriptor)
     locked = guard.lock(server.users_file, fcntl.LOCK_SH)
     assert locked is not None
-    _users[server.users_file] = locked
+    _process.users[server.users_file] = locked
 
 
 def _has_users(server: Server) -> bool:

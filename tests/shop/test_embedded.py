@@ -37,6 +37,15 @@ for server in (PostgresServer, RedisServer):
 print("up", flush=True)
 sys.stdin.readline()
 """
+# As Celery's beat does: it forks, and closes whatever the child inherited.
+FORK_AND_CLOSE = """
+child = os.fork()
+if not child:
+    os.closerange(3, 1000)
+    lifetime.ensure_running(RedisServer(Path(sys.argv[1])))
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
 FORK = "os.fork() or (sys.stdin.readline(), os._exit(0))"
 
 pytestmark = pytest.mark.skipif(
@@ -181,6 +190,10 @@ def test_a_forked_child_neither_stops_the_servers_nor_loses_them(data_dir, use):
     for child in processes(data_dir, "-c"):
         child.kill()
     assert wait_until(lambda: not any_answers(data_dir))
+
+
+def test_a_forked_child_that_closed_all_files_finds_the_servers(use):
+    use(then=FORK_AND_CLOSE)
 
 
 def test_data_outlives_a_kill_9_of_everything(data_dir, use):
