@@ -13,3 +13,5 @@ urlpatterns = [
     path("", include("recommender.urls")),  # by name: the shop imports nothing of the recommender
     path("", include("shop.storefront")),
 ]
+
+handler400 = "shop.views.errors.bad_request"

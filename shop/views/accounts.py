@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from shop.forms import LogInForm, PreferencesForm, SignUpForm
-from shop.models import Profile, User
+from shop.models import Category, Profile, User
 from shop.selectors import catalogue
 from shop.services import accounts
 from shop.visitors import ShopRequest, forget_browser
@@ -66,10 +66,11 @@ def preferences(request: ShopRequest) -> HttpResponse:
         accounts.save_preferences(request.user, **form.cleaned_data)
         messages.success(request, "Saved. The shop now shows more of what you like.")
         return redirect(_next(request))
+    choices = catalogue.preference_choices(request.visitor)
     context = {
         "form": form,
-        "choices": catalogue.preference_choices(request.visitor),
-        "picked": _picked(request),
+        "choices": choices,
+        "picked": _picked(request, choices=choices),
         "next": _next(request),
     }
     return render(request, "shop/preferences.html", context)
@@ -80,17 +81,18 @@ def _known(user: User) -> dict[str, Any]:
     return {"region": profile.region, "birth_date": profile.birth_date} if profile else {}
 
 
-def _picked(request: ShopRequest) -> set[int]:
+def _picked(request: ShopRequest, *, choices: list[Category]) -> set[int]:
     """Return the ids to show as ticked: those just sent, else those saved."""
     if request.method == "POST":
-        return {int(value) for value in request.POST.getlist("categories") if value.isdecimal()}
+        sent = set(request.POST.getlist("categories"))
+        return {category.pk for category in choices if str(category.pk) in sent}
     return set(request.visitor.preference_ids)
 
 
 def _next(request: ShopRequest) -> str:
-    """Return where to go on; an address on another site counts as none."""
+    """Return where to go on; what is no path of this site counts as none."""
     wanted = request.POST.get("next") or request.GET.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(
+    is_ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return wanted if is_ours else resolve_url("shop:home")

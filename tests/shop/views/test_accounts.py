@@ -87,6 +87,12 @@ def test_no_form_sends_a_shopper_to_another_site(client, alice, elsewhere):
     assert sign_up(client, next=elsewhere).url == "/preferences/?next=%2F"
 
 
+@pytest.mark.parametrize("odd", ["foo", "?page=2", "#top", "\u0660", "shop:product", "x" * 5000])
+def test_where_to_go_on_is_a_path_or_nothing(client, odd):
+    sign_up(client, next=odd)
+    assert client.post("/preferences/", {"next": odd, "skip": "1"}).url == "/"
+
+
 def test_those_who_are_logged_in_need_neither_log_in_nor_sign_up(alice_client):
     for name in ("shop:login", "shop:signup"):
         assert alice_client.get(reverse(name)).url == "/"
@@ -127,6 +133,7 @@ class TestPreferences:
             {"categories": ["999999"]},
             {"categories": ["text"]},
             {"categories": ["9" * 60]},
+            {"categories": ["9" * 5000]},  # Python refuses to read such a number
             {"categories": ["\x00"]},
             {"region": "XX"},
             {"birth_date": "2990-01-01"},
