@@ -2,22 +2,31 @@
 
 # M = rows of the batch
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 MISSING_MOMENT = np.iinfo(np.int64).min
+# Microseconds at which the years 1 to 9999 begin and end: the moments that Python can read back.
+FIRST_MOMENT, LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
 def as_text(column: pa.ChunkedArray) -> pa.Array:
-    """Return (M,) strings without blanks around them; empty is null; whole floats lose their `.0`."""
+    """Return (M,) strings without blanks around them; empty is null; whole floats lose their `.0`.
+
+    What is no text, such as a list, comes as JSON, for a later check to reject in words.
+    """
     array = _flat(column)
     if pa.types.is_floating(array.type):
         array = _whole_numbers(array)
-    if not pa.types.is_string(array.type):
+    try:
         array = array.cast(pa.string())
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        array = pa.array([_in_words(value) for value in array.to_pylist()], pa.string())
     trimmed = pc.utf8_trim_whitespace(array)
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
 
@@ -84,6 +93,12 @@ def _flat(column: pa.ChunkedArray) -> pa.Array:
     return array
 
 
+def _in_words(value: Any) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return None if value is None else json.dumps(value, default=str)
+
+
 def _whole_numbers(array: pa.Array) -> pa.Array:
     """Return int64 when every value is whole: pandas writes ids with gaps as floats."""
     try:
@@ -110,13 +125,16 @@ def _number(text: str | None) -> float:
 
 def _microseconds(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     moments = array.cast(pa.timestamp("us", tz=getattr(array.type, "tz", None)), safe=False)
-    valid = ~is_missing(moments)
-    return pc.fill_null(moments.cast(pa.int64()), MISSING_MOMENT).to_numpy(zero_copy_only=False), valid
+    return _in_range(pc.fill_null(moments.cast(pa.int64()), MISSING_MOMENT).to_numpy(zero_copy_only=False))
 
 
 def _parse_moments(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    values = np.fromiter((_moment(text) for text in texts.to_pylist()), np.int64, len(texts))
-    return values, values != MISSING_MOMENT
+    return _in_range(np.fromiter((_moment(text) for text in texts.to_pylist()), np.int64, len(texts)))
+
+
+def _in_range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    valid = (values >= FIRST_MOMENT) & (values <= LAST_MOMENT)
+    return np.where(valid, values, MISSING_MOMENT), valid
 
 
 def _moment(text: str | None) -> int:

@@ -19,6 +19,8 @@ _TRUE, _FALSE = {"true", "1", "1.0", "yes", "t"}, {"false", "0", "0.0", "no", "f
 def text(row: Row, name: str, *, max_length: int, required: bool = False) -> str:
     """Return the value as text, or an empty text when it is missing."""
     value = row.get(name)
+    if isinstance(value, list | dict | bytes):  # Parquet holds such columns
+        raise BadValue(f"{name} is not text")
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     missing = value is None or (isinstance(value, float) and math.isnan(value))
@@ -116,7 +118,10 @@ def attributes(row: Row, name: str) -> dict[str, str | int | float | bool]:
     """Return the flat JSON object that the text holds."""
     found = text(row, name, max_length=10_000)
     try:
-        value = json.loads(found, parse_constant=_no_constant) if found else {}
+        value = json.loads(found) if found else {}
+        json.dumps(
+            value, ensure_ascii=False, allow_nan=False
+        ).encode()  # no NaN, infinity or half a character
     except (ValueError, RecursionError) as error:
         raise BadValue(f"{name} is not JSON") from error
     if not isinstance(value, dict) or not all(
@@ -126,10 +131,6 @@ def attributes(row: Row, name: str) -> dict[str, str | int | float | bool]:
     if "\\u0000" in found:
         raise BadValue(f"NUL character in {name}")
     return value
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _country(found: str, *, name: str) -> str:

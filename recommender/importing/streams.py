@@ -26,6 +26,7 @@ class GuardedStream(io.RawIOBase):
             self._plain = gzip.GzipFile(fileobj=self._packed)  # type: ignore[assignment]
         self._total = 0
         self._line = 0
+        self._last = b"\n"
 
     def readable(self) -> bool:
         return True
@@ -35,6 +36,9 @@ class GuardedStream(io.RawIOBase):
             chunk = self._plain.read(min(len(buffer), PIECE))
         except (OSError, EOFError, zlib.error) as error:
             raise ImportRefused(f"{self._name} is damaged or cut short ({error}); fetch it again.") from error
+        if not chunk and self._last != b"\n":
+            chunk = b"\n"  # Arrow takes a header for half a row unless its line ends
+        self._last = chunk[-1:] or self._last
         self._check(chunk)
         buffer[: len(chunk)] = chunk
         return len(chunk)

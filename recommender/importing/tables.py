@@ -70,6 +70,11 @@ def column_names(path: Path, *, limits: Limits) -> tuple[str, ...]:
     return tuple(name.strip() for name in names)
 
 
+def _unique(path: Path, names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise ImportRefused(f"{path.name} names a column twice: {', '.join(names)}.")
+
+
 def read_batches(path: Path, *, limits: Limits, rejects: Rejects) -> Iterator[Batch]:
     """Yield the file's rows; rows that are not of the file's format go to the reject file."""
     ending = ending_of(path)
@@ -96,6 +101,7 @@ def _open_parquet(path: Path, *, limits: Limits) -> pq.ParquetFile:
 
 def _read_parquet(path: Path, *, limits: Limits) -> Iterator[Batch]:
     file = _open_parquet(path, limits=limits)
+    _unique(path, file.schema_arrow.names)
     start, total = 0, max(file.metadata.num_rows, 1)
     try:
         for record_batch in file.iter_batches(batch_size=limits.batch_rows):
@@ -111,8 +117,7 @@ def _read_parquet(path: Path, *, limits: Limits) -> Iterator[Batch]:
 
 def _read_csv(path: Path, *, limits: Limits, rejects: Rejects) -> Iterator[Batch]:
     names = column_names(path, limits=limits)
-    if len(set(names)) < len(names):
-        raise ImportRefused(f"{path.name} names a column twice: {', '.join(names)}.")
+    _unique(path, names)
     numbering = _Numbering(path.name, rejects=rejects)
     with GuardedStream(path, limits=limits) as stream:
         try:

@@ -25,6 +25,9 @@ def column(values: list[Any], kind: pa.DataType | None = None) -> pa.ChunkedArra
         ([1.5, 2.0], ["1.5", "2"]),
         ([None, None], [None, None]),
         ([True], ["true"]),
+        ([b"a", None, b"\xff"], ["a", None, "\\xff"]),
+        ([["a", "b"], None], ['["a", "b"]', None]),
+        ([{"a": 1}], ['{"a": 1}']),
     ],
 )
 def test_text(values: list[Any], expected: list[str | None]) -> None:
@@ -88,3 +91,11 @@ def test_moments_in_nanoseconds_and_numbers() -> None:
     moments, mask = as_moments(column([NEW_YEAR * 1000], pa.timestamp("ns")))
     assert (moments.tolist(), mask.tolist()) == ([NEW_YEAR], [True])
     assert as_moments(column([NEW_YEAR]))[1].tolist() == [False]
+
+
+def test_moments_that_no_calendar_of_python_holds_are_none() -> None:
+    year_one = "0001-01-01T00:00:00"
+    _, mask = as_moments(column([year_one, f"{year_one}+14:00", "9999-12-31T23:59:59"]))
+    assert mask.tolist() == [True, False, True]
+    far = column([-(2**62), 2**62, NEW_YEAR], pa.timestamp("us"))
+    assert as_moments(far)[1].tolist() == [False, False, True]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from recommender.importing.errors import ImportRefused
 from tests.recommender.importing.cast import EVENTS, ITEMS, USERS, event
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +30,7 @@ Read = Callable[[], list[tuple[str, int, str]]]
         ({"kind": ""}, "kind is none of view, click, cart_add, cart_remove, purchase, rating, dislike"),
         ({"occurred_at": "yesterday"}, "occurred_at is not a date"),
         ({"occurred_at": "2026-02-30"}, "occurred_at is not a date"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "occurred_at is not a date"),
         ({"occurred_at": ""}, "occurred_at is not a date"),
         ({"occurred_at": "2999-01-01"}, "occurred_at is in the future"),
         ({"value": "many"}, "value is not a number"),
@@ -81,6 +83,8 @@ def test_a_bad_event_is_listed_and_the_others_are_taken(
         ({"rating": "5.1"}, "rating is outside 1 to 5"),
         ({"attributes": "{"}, "attributes is not JSON"),
         ({"attributes": '{"a": NaN}'}, "attributes is not JSON"),
+        ({"attributes": '{"a": 1e999}'}, "attributes is not JSON"),
+        ({"attributes": r'{"a": "\ud800"}'}, "attributes is not JSON"),
         ({"attributes": '{"a": []}'}, "attributes is not a flat JSON object"),
         ({"attributes": r'{"a": "\u0000"}'}, "NUL character in attributes"),
         ({"regions": "DE|Mars"}, "regions is not an ISO 3166 alpha-2 code"),
@@ -103,6 +107,16 @@ def test_a_bad_product_is_listed(
 
     assert rejected() == [("items.csv", 4, reason)]
     assert summary.tallies["products"].new == 2
+
+
+@pytest.mark.parametrize("value", [["Home", "Mugs"], {"name": "Home"}, b"\xff"])
+def test_a_category_that_is_no_text_is_listed(
+    value: Any, make_dataset: Make, run: Run, rejected: Read
+) -> None:
+    rows = [{"item_id": "odd", "name": "Odd", "category": value, "price": 1.0}]
+
+    with pytest.raises(ImportRefused, match="category is not text"):
+        run(make_dataset(".parquet", items=rows, users=None, interactions=None))
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,23 @@ def test_what_is_no_table_is_refused(name: str, content: bytes, message: str, tm
         read(path)
 
 
+def test_a_parquet_file_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
+    texts = pa.array(["1"])
+    pq.write_table(pa.Table.from_arrays([texts, texts], names=["a", "a"]), tmp_path / "a.parquet")
+
+    with pytest.raises(ImportRefused, match="names a column twice"):
+        read(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize(("content", "num_rows"), [(b"a,b", 0), (b"a,b\n1,2", 1)])
+def test_the_last_line_needs_no_end(content: bytes, num_rows: int, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+
+    rows, _ = read(tmp_path / "a.csv")
+
+    assert len(rows) == num_rows
+
+
 def test_a_parquet_file_broken_in_the_middle_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"a": [f"text {n}" for n in range(5000)]}), path, compression="zstd")
