@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
+from ml.data import MAX_HISTORY
 from recommender.models import Interaction
 from shop.models import Order, Product, Review
 from shop.visitors import Visitor
@@ -116,8 +117,11 @@ def join_guest_history(visitor: Visitor) -> int:
     return rows.update(user=visitor.user)
 
 
-def recent_history(visitor: Visitor, *, limit: int = 50) -> list[HistoryRow]:
-    """Return what the visitor did last, newest first; a guest sees only what this browser did as a guest."""
+def recent_history(visitor: Visitor, *, limit: int = MAX_HISTORY) -> list[HistoryRow]:
+    """Return what the visitor did last, newest first; a guest sees only what this browser did as a guest.
+
+    As long as the histories of training, so that a page sees the user whom the model learnt.
+    """
     if visitor.user is not None:
         rows = Interaction.objects.filter(user=visitor.user)
     else:

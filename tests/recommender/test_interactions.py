@@ -166,6 +166,14 @@ def test_recent_history_is_newest_first_and_limited(mug: Product, alice: User) -
     assert [(row.product_id, row.kind) for row in rows] == [(mug.pk, "click"), (mug.pk, "dislike")]
 
 
+def test_recent_history_is_as_long_as_what_the_model_learns_from(mug: Product, alice: User) -> None:
+    now = timezone.now()
+    Interaction.objects.bulk_create(
+        Interaction(user=alice, product=mug, kind="view", occurred_at=now) for _ in range(60)
+    )
+    assert len(recent_history(Visitor(id=uuid.uuid4(), user=alice))) == 60
+
+
 def test_a_guest_does_not_see_what_a_user_did_on_the_same_browser(mug: Product, alice: User) -> None:
     browser = guest()
     view(mug, Visitor(id=browser.id, user=alice))
