@@ -1,12 +1,14 @@
 """docker-compose.yml and the Dockerfile, as far as they can be checked without an engine."""
 
 import re
+import subprocess
 from functools import cache
 from typing import Any
 
 import pytest
 import yaml
 from celery.bin.celery import celery
+from celery.utils.nodenames import default_nodename
 from click.testing import CliRunner
 from django.core.management import get_commands, load_command_class
 
@@ -123,6 +125,17 @@ def test_data_outlives_the_containers():
         volume.split(":")[0] for service in services().values() for volume in service.get("volumes", [])
     }
     assert mounted == set(compose()["volumes"])
+
+
+def test_the_worker_is_asked_by_the_name_that_it_gives_itself(tmp_path):
+    command = services()["worker"]["healthcheck"]["test"][1].replace("$$", "$")
+    stand_in = tmp_path / "celery"
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@"')
+    stand_in.chmod(0o755)
+    asked = subprocess.check_output(
+        ["sh", "-c", command], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, text=True
+    )
+    assert asked.split()[-1] == default_nodename(None)
 
 
 def test_the_image_does_not_run_as_root():
