@@ -28,7 +28,6 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         "hit_at_10",
         "interactions",
         "created_at",
-        "activated_at",
     ]
     list_filter = ["status"]
     exclude = ["metrics", "gate", "config", "num_interactions"]

@@ -307,3 +307,17 @@ def test_logged_rows_can_be_read_filtered_and_not_written(alice: Client) -> None
     change = reverse("admin:recommender_interaction_change", args=[row.pk])
     assert alice.get(change).status_code == 200
     assert alice.post(change, {"kind": "purchase"}).status_code == 403
+
+
+def test_a_served_list_is_read_by_name_in_its_order(alice: Client) -> None:
+    kitchen = Category.objects.create(name="Kitchen", slug="kitchen", path="kitchen")
+    mug, pan = (
+        Product.objects.create(sku=name, name=name, category=kitchen, price=8) for name in ("Mug", "<Pan>")
+    )
+    row = Impression.objects.create(
+        placement="home_for_you", visitor_id=uuid.uuid4(), source="newest", product_ids=[pan.pk, mug.pk, 999]
+    )
+    page = alice.get(reverse("admin:recommender_impression_change", args=[row.pk])).content.decode()
+    ranking = page.split('<ol class="ranking">')[1].split("</ol>")[0]
+    assert ranking.index("&lt;Pan&gt;") < ranking.index("Mug")
+    assert ranking.count("<li>") == 2
