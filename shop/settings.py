@@ -61,7 +61,7 @@ def _database() -> dict[str, object]:
         "PORT": parameters.pop("port", ""),
         "OPTIONS": {**options, **parameters},
         "CONN_MAX_AGE": 0 if env.DATABASE_POOL_SIZE else 60,
-        "CONN_HEALTH_CHECKS": not env.DATABASE_POOL_SIZE,
+        "CONN_HEALTH_CHECKS": True,  # one short round trip, so that a page outlives a restart of the database
     }
 
 

@@ -72,6 +72,7 @@ def test_a_database_url_is_taken_apart():
     assert (database["HOST"], database["PORT"]) == ("db.example.com", "6543")
     assert database["OPTIONS"]["sslmode"] == "require"
     assert database["OPTIONS"]["pool"]["max_size"] == 5
+    assert database["CONN_HEALTH_CHECKS"]  # after a restart the pool holds broken connections
     assert database["CONN_MAX_AGE"] == 0  # Django refuses a pool together with kept connections
 
 
