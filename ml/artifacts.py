@@ -9,12 +9,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ml.features import FeatureSpec
-from ml.folders import ArtifactError, checksum, new_folder, verify
+from ml.folders import CONFIG, WEIGHTS, ArtifactError, checksum, new_folder, verify
 from ml.model import TrainedModel
 from ml.towers import TwoTower
 
-WEIGHTS = "weights.safetensors"
-CONFIG = "config.json"
 FORMAT = 1
 _NETWORK = "network."
 
@@ -26,6 +24,7 @@ def save(model: TrainedModel, folder: Path) -> str:
     }
     tensors["item_ids"] = torch.from_numpy(model.item_ids)
     tensors["item_vectors"] = torch.from_numpy(model.item_vectors)
+    tensors["directions"] = torch.from_numpy(model.directions)
     tensors["users.ids"] = torch.from_numpy(model.users.ids)
     tensors["items.ids"] = torch.from_numpy(model.items.ids)
     description = {
@@ -80,6 +79,7 @@ def _rebuild(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> T
         items=items,
         item_ids=tensors["item_ids"].numpy(),
         item_vectors=tensors["item_vectors"].numpy(),
+        directions=tensors["directions"].numpy(),
         config=config,
         history=tuple(description["history"]),
     )

@@ -31,7 +31,7 @@ class TrainConfig:
     user_id_dropout: float = 0.3
     item_id_dropout: float = 0.1
     profile_dropout: float = 0.1
-    history_drop: float = 0.15
+    history_drop: float = 0.25
     next_share: float = 0.4
     hide_share: float = 0.5
     recent_half_life_days: float = 0.0

@@ -56,8 +56,19 @@ class FeatureSpec:
     ids: np.ndarray  # (N,) int64, ascending; the id code of ids[i] is i + 1
 
     @classmethod
-    def fit(cls, table: EntityTable, *, known: np.ndarray | None = None, min_count: int = 2) -> "FeatureSpec":
-        """The spec of a table; only ids of `known` rows get a code of their own, rarer values are unknown."""
+    def fit(
+        cls,
+        table: EntityTable,
+        *,
+        known: np.ndarray | None = None,
+        min_count: int = 2,
+        beside: "FeatureSpec | None" = None,
+    ) -> "FeatureSpec":
+        """The spec of a table; only ids of `known` rows get a code of their own, rarer values are unknown.
+
+        A multi-valued column that shares values with one of `beside`, as preferences do with category paths,
+        knows all of that one's values, so that what nobody stated yet can be stated.
+        """
         ids = table.ids if known is None else table.ids[known]
         return cls(
             numeric={name: _center_and_scale(column) for name, column in sorted(table.numeric.items())},
@@ -66,7 +77,8 @@ class FeatureSpec:
                 for name, column in sorted(table.categorical.items())
             },
             multi={
-                name: _vocabulary(rows, min_count=min_count) for name, rows in sorted(table.multi.items())
+                name: _widened(_vocabulary(rows, min_count=min_count), beside=beside)
+                for name, rows in sorted(table.multi.items())
             },
             vectors={name: matrix.shape[1] for name, matrix in sorted(table.vectors.items())},
             ids=np.sort(ids),
@@ -89,6 +101,16 @@ class FeatureSpec:
     @cached_property
     def _multi_codes(self) -> dict[str, tuple[int, dict[str, int]]]:
         return _shared_codes(self.multi)
+
+    def codes_shared_with(self, other: "FeatureSpec") -> np.ndarray:
+        """(num_multi,) int64: for each multi-valued code the other's code of the same value, else -1."""
+        theirs = _shared_codes(other.multi).values()
+        code_of = {value: code for _, codes in theirs for value, code in codes.items()}
+        shared = np.full(self.num_multi, -1, dtype=np.int64)
+        for _, codes in self._multi_codes.values():
+            for value, code in codes.items():
+                shared[code] = code_of.get(value, -1)
+        return shared
 
     def encode(self, table: EntityTable) -> Encoded:
         """The arrays of a table; a column that it lacks counts as missing, one the spec lacks is left out."""
@@ -217,6 +239,13 @@ def _center_and_scale(column: np.ndarray) -> tuple[float, float]:
 def _vocabulary(rows: Any, *, min_count: int) -> list[str]:
     counts = Counter(value for entries in rows for value in entries if value)
     return sorted(value for value, count in counts.items() if count >= min_count)
+
+
+def _widened(values: list[str], *, beside: FeatureSpec | None) -> list[str]:
+    known = set(values)
+    for column in beside.multi.values() if beside else ():
+        known |= set(column) if known & set(column) else set()
+    return sorted(known)
 
 
 def _vectors_of(table: EntityTable, name: str, *, width: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from ml.evaluation import HeldOut
 from ml.features import UNKNOWN, FeatureSpec, concatenate
 from ml.losses import Pairs, softmax_loss
 from ml.metrics import rank_metrics, top_k
-from ml.model import TrainedModel, blank_user, encode_items, encode_users
+from ml.model import TrainedModel, blank_user, encode_items, encode_users, shared_directions
 from ml.sampling import CandidateSampler, HidingPlan, UserBatch, UserPairs, draw_batch
 from ml.towers import EntityBatch, HistoryBatch, TwoTower
 
@@ -57,8 +57,8 @@ class Fit:
         self.pairs = UserPairs.from_interactions(events, num_users=len(dataset.users))
         popularity = self.pairs.popularity(len(dataset.items))
         active = np.diff(self.pairs.offsets) > 0
-        self.user_spec = FeatureSpec.fit(dataset.users, known=np.flatnonzero(active))
         self.item_spec = FeatureSpec.fit(dataset.items, known=np.flatnonzero(popularity))
+        self.user_spec = FeatureSpec.fit(dataset.users, known=np.flatnonzero(active), beside=self.item_spec)
         self.users = concatenate(self.user_spec.encode(dataset.users), blank_user(self.user_spec))
         self.items = self.item_spec.encode(dataset.items)
         self.network = TwoTower(
@@ -70,6 +70,7 @@ class Fit:
         )
         self.network.to(self.device)
         self._start_from_popularity(popularity)
+        self._silence_unstated_values()
         self.sampled = len(dataset.items) > config.full_softmax_limit
         self.sampler = CandidateSampler(
             popularity=popularity, num_samples=config.num_samples, popular_share=config.popular_share
@@ -127,7 +128,7 @@ class Fit:
 
     def _loss(self, batch: UserBatch) -> torch.Tensor:
         candidates, log_q = self._candidates(batch)
-        vector_ID, bias_I, place = self._encode_items(candidates)
+        items, vector_ID, bias_I, place = self._encode_items(candidates)
         profile, id_code = self._profiles(batch.users)
         history = HistoryBatch(
             offsets=self._tensor(batch.history_offsets[:-1]),
@@ -136,7 +137,13 @@ class Fit:
             age_seconds=self._tensor(batch.history_age),
             rank=self._tensor(_ranks(batch.history_offsets)),
         )
-        user_BD = self.network.user.encode(profile, history=history, item_vectors=vector_ID, id_code=id_code)
+        user_BD = self.network.user.encode(
+            profile,
+            history=history,
+            item_vectors=vector_ID,
+            directions=self.network.user.shared.directions(items, item_vectors=vector_ID),
+            id_code=id_code,
+        )
         pairs = Pairs(
             row=self._tensor(batch.target_row),
             column=self._tensor(place(batch.target_item)),
@@ -166,8 +173,8 @@ class Fit:
 
     def _encode_items(
         self, candidates: np.ndarray | None
-    ) -> tuple[torch.Tensor, torch.Tensor, Callable[[np.ndarray], np.ndarray]]:
-        """Vectors and biases of the candidates, and the map from item indices to their rows."""
+    ) -> tuple[EntityBatch, torch.Tensor, torch.Tensor, Callable[[np.ndarray], np.ndarray]]:
+        """The candidates, their vectors and biases, and the map from item indices to their rows."""
         if candidates is None:
             items, id_code = self.all_items, self.items.id_code
         else:
@@ -177,8 +184,8 @@ class Fit:
             id_code = np.where(self.rng.random(len(id_code)) < self.config.item_id_dropout, UNKNOWN, id_code)
         vector_CD, bias_C = self.network.item.encode(items, id_code=self._tensor(id_code))
         if candidates is None:
-            return vector_CD, bias_C, lambda item_index: item_index
-        return vector_CD, bias_C, lambda item_index: np.searchsorted(candidates, item_index)
+            return items, vector_CD, bias_C, lambda item_index: item_index
+        return items, vector_CD, bias_C, lambda item_index: np.searchsorted(candidates, item_index)
 
     def _profiles(self, users: np.ndarray) -> tuple[EntityBatch, torch.Tensor]:
         """The users' profiles, some as if they were guests, and id codes, some as if they were new."""
@@ -198,6 +205,13 @@ class Fit:
             weight[torch.from_numpy(self.items.id_code), 0] = torch.from_numpy(bias).float()
             weight[UNKNOWN] = float(unknown)
 
+    def _silence_unstated_values(self) -> None:
+        """Let values that nobody stated say nothing, but for where the items that have them point."""
+        if self.user_spec.num_multi:
+            stated = np.bincount(self.users.multi_code, minlength=self.user_spec.num_multi) > 0
+            with torch.no_grad():
+                self.network.user.profile.multi.weight[torch.from_numpy(~stated)] = 0.0
+
     def validate(self, valid: HeldOut) -> dict[str, float]:
         """Mean metrics at 20 on the held-out users, as of the cut."""
         self.network.eval()
@@ -209,7 +223,11 @@ class Fit:
             max_length=self.config.max_history,
         ).take(valid.users)
         vectors = encode_users(
-            self.network, encoded=self.users.take(valid.users), histories=histories, item_vectors=item_vectors
+            self.network,
+            encoded=self.users.take(valid.users),
+            histories=histories,
+            item_vectors=item_vectors,
+            directions=self._directions(item_vectors),
         )
         scores = vectors @ item_vectors.T
         scores[valid.seen.rows(), valid.seen.items] = -np.inf
@@ -220,18 +238,23 @@ class Fit:
         """The model as it stands, on the CPU."""
         self.network.eval()
         item_vectors = self._item_vectors()
+        directions = self._directions(item_vectors)
         return TrainedModel(
             network=self.network.cpu(),
             users=self.user_spec,
             items=self.item_spec,
             item_ids=self.dataset.items.ids.astype(np.int64),
             item_vectors=item_vectors,
+            directions=directions,
             config=self.config.to_dict(),
             history=tuple(self.history),
         )
 
     def _item_vectors(self) -> np.ndarray:
         return encode_items(self.network, encoded=self.items, temperature=self.config.temperature)
+
+    def _directions(self, item_vectors: np.ndarray) -> np.ndarray:
+        return shared_directions(self.network, items=self.all_items, item_vectors=item_vectors)
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)

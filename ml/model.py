@@ -29,6 +29,7 @@ class TrainedModel:
     items: FeatureSpec
     item_ids: np.ndarray  # (I,) int64, the items of training in their dense order
     item_vectors: np.ndarray  # (I, D + 1) float32
+    directions: np.ndarray  # (P, D) float32, of ml.towers.SharedValues
     config: dict[str, Any]
     history: tuple[dict[str, float], ...] = ()  # one entry an epoch
 
@@ -58,6 +59,7 @@ class TrainedModel:
             encoded=self.users.encode(users),
             histories=histories,
             item_vectors=self.item_vectors,
+            directions=self.directions,
         )
 
     @property
@@ -100,18 +102,33 @@ def encode_items(network: TwoTower, *, encoded: Encoded, temperature: float) -> 
 
 
 @torch.inference_mode()
+def shared_directions(network: TwoTower, *, items: EntityBatch, item_vectors: np.ndarray) -> np.ndarray:
+    """(P, D) float32: where each value that users and items share points, read from the stored vectors."""
+    vectors_ID = torch.from_numpy(np.ascontiguousarray(item_vectors[:, :-1])).to(items.id_code.device)
+    return network.user.shared.directions(items, item_vectors=vectors_ID).cpu().numpy()
+
+
+@torch.inference_mode()
 def encode_users(
-    network: TwoTower, *, encoded: Encoded, histories: Histories, item_vectors: np.ndarray
+    network: TwoTower,
+    *,
+    encoded: Encoded,
+    histories: Histories,
+    item_vectors: np.ndarray,
+    directions: np.ndarray,
 ) -> np.ndarray:
     """(U, D + 1) float32: L2-normal vectors, then a column of ones."""
     device = next(network.parameters()).device
     vectors_ID = torch.from_numpy(np.ascontiguousarray(item_vectors[:, :-1])).to(device)
+    directions_PD = torch.from_numpy(directions).to(device)
     parts = []
     for rows in _chunks(len(encoded)):
         batch = EntityBatch.from_encoded(encoded.take(rows), device=device)
         history = history_batch(histories.take(rows), device=device)
-        user_BD = network.user.encode(batch, history=history, item_vectors=vectors_ID).cpu().numpy()
-        parts.append(np.concatenate([user_BD, np.ones((len(rows), 1), np.float32)], axis=1))
+        user_BD = network.user.encode(
+            batch, history=history, item_vectors=vectors_ID, directions=directions_PD
+        )
+        parts.append(np.concatenate([user_BD.cpu().numpy(), np.ones((len(rows), 1), np.float32)], axis=1))
     return np.concatenate(parts) if parts else np.zeros((0, item_vectors.shape[1]), np.float32)
 
 

@@ -11,12 +11,10 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from ml.data import DAY_SECONDS
 from ml.features import Encoded, FeatureSpec, one_row
-from ml.folders import ArtifactError, verify
+from ml.folders import CONFIG, WEIGHTS, ArtifactError, verify
 
-WEIGHTS = "weights.safetensors"
-CONFIG = "config.json"
-SECONDS_PER_DAY = 86_400.0
 _TOWER = "network.user."
 
 
@@ -37,6 +35,7 @@ class NumpyUserTower:
     weights: Mapping[str, np.ndarray]  # the user tower's parameters by name
     item_ids: np.ndarray  # (I,) int64 ascending
     item_vectors: np.ndarray  # (I, D) float32
+    directions: np.ndarray  # (P, D) float32, where each stated value points
     max_history: int
 
     def encode_user(
@@ -58,7 +57,8 @@ class NumpyUserTower:
             multi=multi,
             entity_id=-1 if user_id is None else user_id,
         )
-        vector_D = self._profile(self.spec.encode(row)) + self._history(history)
+        encoded = self.spec.encode(row)
+        vector_D = self._profile(encoded) + self._stated(encoded) + self._history(history)
         length = max(float(np.linalg.norm(vector_D)), 1e-12)
         return np.append(vector_D / length, 1.0).astype(np.float32)
 
@@ -85,6 +85,10 @@ class NumpyUserTower:
         content_D = weights["profile.linear.weight"] @ fused_W + weights["profile.linear.bias"]
         return vector_D + content_D + weights["profile.output.weight"] @ hidden_W
 
+    def _stated(self, encoded: Encoded) -> np.ndarray:
+        mean_D = encoded.multi_weight @ self.directions[encoded.multi_code]
+        return mean_D @ self.weights["shared.map"]
+
     def _history(self, events: Sequence[HistoryEvent]) -> np.ndarray:
         rows, weight_H, age_H = self._merged(events)
         weights = self.weights
@@ -92,7 +96,7 @@ class NumpyUserTower:
         strength_H = strength_H * np.where(weight_H < 0, -_softplus(weights["history.dislike"]), 1.0)
         step, day = _softplus(weights["history.decay"])
         rank_H = np.arange(len(rows))[::-1]
-        fading_H = np.exp(-step * rank_H - day * np.log1p(np.maximum(age_H / SECONDS_PER_DAY, 0.0)))
+        fading_H = np.exp(-step * rank_H - day * np.log1p(np.maximum(age_H / DAY_SECONDS, 0.0)))
         patience, maps = _softplus(weights["history.patience"]), weights["history.maps"]
         total_D = np.zeros(self.item_vectors.shape[1])
         for part, weight in enumerate((strength_H, strength_H * fading_H)):
@@ -132,6 +136,7 @@ def load_user_tower(folder: Path, *, expected_sha256: str | None = None) -> Nump
             },
             item_ids=tensors["item_ids"][order],
             item_vectors=tensors["item_vectors"][order, :-1],
+            directions=tensors["directions"],
             max_history=int(description["config"]["max_history"]),
         )
     except (OSError, KeyError, ValueError, SafetensorError) as error:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.data import DAY_SECONDS
 from ml.features import Encoded, FeatureSpec
-
-SECONDS_PER_DAY = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +160,7 @@ class HistoryEncoder(nn.Module):
         strength_H = history.weight.abs().clamp_min(1e-6) ** functional.softplus(self.power)
         strength_H = strength_H * torch.where(history.weight < 0, -functional.softplus(self.dislike), 1.0)
         step, day = functional.softplus(self.decay)
-        days_H = (history.age_seconds / SECONDS_PER_DAY).clamp_min(0.0)
+        days_H = (history.age_seconds / DAY_SECONDS).clamp_min(0.0)
         fading_H = torch.exp(-step * history.rank - day * torch.log1p(days_H))
         return self._pooled(history, item_vectors, strength_H, 0) + self._pooled(
             history, item_vectors, strength_H * fading_H, 1
@@ -175,12 +174,63 @@ class HistoryEncoder(nn.Module):
         return (bag_BD / (length_B1 + functional.softplus(self.patience[part]))) @ self.maps[part]
 
 
-class UserTower(nn.Module):
-    """User vectors of length 1: the profile's EntityTower plus the history encoder."""
+class SharedValues(nn.Module):
+    """What stated values say: the mean direction of the items that have them, as of a preferred category's.
 
-    def __init__(self, spec: FeatureSpec, *, dim: int, width: int, dim_ratio: Mapping[str, float]) -> None:
+    So a preference that few or none of the training's users stated points at its products all the same.
+    """
+
+    item_code: Tensor  # (P,) the items' code of each value that a user may state, -1 where no item has it
+
+    def __init__(self, users: FeatureSpec, items: FeatureSpec, *, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("item_code", torch.from_numpy(users.codes_shared_with(items)), persistent=False)
+        self.num_item_codes = items.num_multi
+        self.map = nn.Parameter(3.0 * torch.eye(dim))
+
+    def directions(self, items: EntityBatch, *, item_vectors: Tensor) -> Tensor:
+        """(P, D) the L2-normal mean vectors of the items with each value, 0 where none has it."""
+        ends_N1 = torch.cat([items.multi_offsets, items.multi_offsets.new_tensor([len(items.multi_code)])])
+        row_M = torch.repeat_interleave(
+            torch.arange(len(item_vectors), device=ends_N1.device), ends_N1.diff()
+        )
+        linked_P = self.item_code >= 0
+        wanted = torch.zeros(self.num_item_codes, dtype=torch.bool, device=row_M.device)
+        wanted[self.item_code[linked_P]] = True
+        chosen_M = wanted[items.multi_code]
+        sums = item_vectors.new_zeros(self.num_item_codes + 1, item_vectors.shape[1])
+        sums = sums.index_add(0, items.multi_code[chosen_M], item_vectors[row_M[chosen_M]])
+        return functional.normalize(sums, dim=1)[self.item_code]  # -1 is the last row, which stays 0
+
+    def forward(self, batch: EntityBatch, *, directions: Tensor) -> Tensor:
+        """(B, D)."""
+        if not len(directions):
+            return directions.new_zeros(len(batch.id_code), directions.shape[1])
+        mean_BD = functional.embedding_bag(
+            batch.multi_code,
+            directions,
+            batch.multi_offsets,
+            mode="sum",
+            per_sample_weights=batch.multi_weight,
+        )
+        return mean_BD @ self.map
+
+
+class UserTower(nn.Module):
+    """User vectors of length 1: the profile's EntityTower, its stated values and the history encoder."""
+
+    def __init__(
+        self,
+        spec: FeatureSpec,
+        *,
+        items: FeatureSpec,
+        dim: int,
+        width: int,
+        dim_ratio: Mapping[str, float],
+    ) -> None:
         super().__init__()
         self.profile = EntityTower(spec, dim=dim, width=width, dim_ratio=dim_ratio)
+        self.shared = SharedValues(spec, items, dim=dim)
         self.history = HistoryEncoder(dim)
 
     def encode(
@@ -189,10 +239,11 @@ class UserTower(nn.Module):
         *,
         history: HistoryBatch,
         item_vectors: Tensor,
+        directions: Tensor,
         id_code: Tensor | None = None,
     ) -> Tensor:
-        """(B, D) L2-normal vectors."""
-        profile_BD = self.profile(batch, id_code=id_code)
+        """(B, D) L2-normal vectors; `directions` are those of SharedValues."""
+        profile_BD = self.profile(batch, id_code=id_code) + self.shared(batch, directions=directions)
         return functional.normalize(profile_BD + self.history(history, item_vectors=item_vectors), dim=1)
 
 
@@ -209,5 +260,5 @@ class TwoTower(nn.Module):
         dim_ratio: Mapping[str, float],
     ) -> None:
         super().__init__()
-        self.user = UserTower(users, dim=dim, width=width, dim_ratio=dim_ratio)
+        self.user = UserTower(users, items=items, dim=dim, width=width, dim_ratio=dim_ratio)
         self.item = ItemTower(items, dim=dim, width=width, dim_ratio=dim_ratio)

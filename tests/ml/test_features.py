@@ -60,6 +60,18 @@ def test_values_seen_once_are_unknown_so_that_the_bucket_is_trained():
     assert spec.multi == {"tags": ["x"]}
 
 
+def test_a_column_that_shares_values_with_another_table_knows_all_of_them():
+    items = EntityTable(
+        ids=np.arange(2), multi={"path": [("home",), ("toys",)], "colour": [("red",), ("blue",)]}
+    )
+    item_spec = FeatureSpec.fit(items, min_count=1)
+    users = EntityTable(ids=np.arange(2), multi={"likes": [("toys",), ("toys",)], "tags": [("vip",)] * 2})
+    spec = FeatureSpec.fit(users, beside=item_spec)
+    assert spec.multi == {"likes": ["home", "toys"], "tags": ["vip"]}
+    # codes: likes' unknown, home, toys, tags' unknown, vip; colour's unknown, blue, red, path's unknown, home, toys
+    assert spec.codes_shared_with(item_spec).tolist() == [-1, 4, 5, -1, -1]
+
+
 def test_multi_values_of_a_row_weigh_one_together():
     encoded = SPEC.encode(table())
     assert encoded.multi_offsets.tolist() == [0, 2, 3, 3]

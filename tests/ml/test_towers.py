@@ -7,7 +7,7 @@ import torch
 from ml.data import EntityTable, Histories
 from ml.features import FeatureSpec
 from ml.model import encode_items, history_batch
-from ml.towers import EntityBatch, EntityTower, HistoryEncoder, TwoTower, share_width
+from ml.towers import EntityBatch, EntityTower, HistoryEncoder, SharedValues, TwoTower, share_width
 from tests.ml.shops import two_taste_shop
 
 CPU = torch.device("cpu")
@@ -45,6 +45,25 @@ def test_ids_alone_make_a_tower_and_an_unknown_id_the_zero_vector():
     vectors = tower(EntityBatch.from_encoded(spec.encode(EntityTable(ids=np.array([2, 7]))), device=CPU))
     assert vectors[0].abs().sum() > 0
     assert vectors[1].tolist() == [0, 0, 0, 0]
+
+
+def test_a_stated_value_points_where_the_items_that_have_it_point():
+    paths = [("home", "home/mugs"), ("home", "home/lamps"), ("toys",), ("toys",)]
+    items = EntityTable(ids=np.arange(4), multi={"category_path": paths})
+    users = EntityTable(ids=np.arange(2), multi={"preferences": [("toys",), ("toys",)]})
+    item_spec = FeatureSpec.fit(items, min_count=1)
+    user_spec = FeatureSpec.fit(users, beside=item_spec)
+    shared = SharedValues(user_spec, item_spec, dim=2)
+    with torch.no_grad():
+        shared.map.copy_(torch.eye(2))
+    vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    batch = EntityBatch.from_encoded(item_spec.encode(items), device=CPU)
+    directions = shared.directions(batch, item_vectors=vectors)
+    newcomers = EntityTable(ids=np.arange(5, 9), multi={"preferences": [("home",), ("toys",), ("cars",), ()]})
+    stated = shared(EntityBatch.from_encoded(user_spec.encode(newcomers), device=CPU), directions=directions)
+    half = 0.5**0.5  # the mean of (1, 0) and (0, 1), of length 1; nobody of the training stated "home"
+    expected = torch.tensor([[half, half], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
+    assert torch.allclose(stated, expected, atol=1e-6)
 
 
 def test_stored_items_are_unit_vectors_with_the_bias_in_units_of_the_cosine():
