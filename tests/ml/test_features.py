@@ -68,7 +68,8 @@ def test_a_column_that_shares_values_with_another_table_knows_all_of_them():
     users = EntityTable(ids=np.arange(2), multi={"likes": [("toys",), ("toys",)], "tags": [("vip",)] * 2})
     spec = FeatureSpec.fit(users, beside=item_spec)
     assert spec.multi == {"likes": ["home", "toys"], "tags": ["vip"]}
-    # codes: likes' unknown, home, toys, tags' unknown, vip; colour's unknown, blue, red, path's unknown, home, toys
+    # codes: likes' unknown, home, toys, tags' unknown, vip
+    # and: colour's unknown, blue, red, path's unknown, home, toys
     assert spec.codes_shared_with(item_spec).tolist() == [-1, 4, 5, -1, -1]
 
 
