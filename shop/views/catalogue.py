@@ -79,6 +79,8 @@ def _tell(request: ShopRequest, product: Product, *, origin: Provenance) -> None
         "placement": origin.placement,
         "impression_id": origin.impression_id,
     }
-    if origin:
-        product_clicked.send_robust(Product, event_id=uuid.uuid4(), **facts)
+    if origin.impression_id:
+        # The same for the page loaded again: a list is followed to a product once.
+        followed = uuid.uuid5(origin.impression_id, f"{request.visitor.id}/{product.pk}")
+        product_clicked.send_robust(Product, event_id=followed, **facts)
     product_viewed.send_robust(Product, event_id=uuid.uuid4(), **facts)

@@ -222,6 +222,15 @@ class TestProduct:
         assert len(heard) == len(clicks) == 1
         assert f'name="imp" value="{impression}"' in page.content.decode()
 
+    def test_a_page_loaded_again_is_a_second_view_of_one_click(self, client, make_product, hear):
+        mug, pan, heard, clicks = make_product(), make_product(), hear(product_viewed), hear(product_clicked)
+        origin = {"imp": uuid.uuid4(), "pl": "home_for_you"}
+        for product in (mug, mug, pan):
+            client.get(product.get_absolute_url(), origin)
+        first, again, other = (fact["event_id"] for fact in clicks)
+        assert first == again != other
+        assert len({fact["event_id"] for fact in heard}) == 3
+
     @pytest.mark.parametrize(
         "query",
         [
