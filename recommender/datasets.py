@@ -15,7 +15,8 @@ from django.utils import timezone
 from ml.data import DAY_SECONDS, KINDS, Dataset, EntityTable, Interactions
 from recommender import copying, features
 from recommender.models import ContentEmbedding, Interaction
-from shop.models import Category, Product, Profile, User
+from shop.models import Category, Product, User
+from shop.models.catalogue import lineage
 from shop.visitors import Visitor
 
 Progress = Callable[[float, str], None]
@@ -60,24 +61,22 @@ def build_dataset(
 def user_features_online(visitor: Visitor) -> UserFeatures:
     """The tower inputs of whoever is looking, in about a millisecond.
 
-    What the visitor told us (region, age, preferences) comes from the visitor, fresher than the store. The
-    rest comes from Feast online, or from the database (three queries) while the store is away or has not met
-    the user.
+    What the visitor told us (region, age, preferences), or took back, comes from the visitor, fresher than
+    the store. The rest comes from Feast online, or from the database (one query) while the store is away or
+    has not met the user.
     """
-    now = timezone.now()
     raw: dict[str, Any] = {}
     if visitor.user is not None:
         raw = _raw_user_from_store(visitor.user) or _raw_user_from_database(visitor.user)
-    inputs = _inputs_of_row(raw, now)
+    numeric = _numbers_of_row(raw, timezone.now())
     if visitor.age is not None:
-        inputs.numeric["age"] = float(visitor.age)
-    if visitor.region:
-        inputs.categorical["region"] = visitor.region
-    if visitor.preference_ids:
-        inputs.multi["preferences"] = _with_parents(
-            Category.objects.filter(pk__in=visitor.preference_ids).values_list("path", flat=True)
-        )
-    return inputs
+        numeric["age"] = float(visitor.age)
+    preferred = Category.objects.filter(pk__in=visitor.preference_ids).values_list("path", flat=True)
+    return UserFeatures(
+        numeric=numeric,
+        categorical={"region": visitor.region} if visitor.region else {},
+        multi={"preferences": _with_parents(preferred)},
+    )
 
 
 # Formulas: raw feature columns to tower inputs
@@ -111,16 +110,13 @@ def item_numbers(raw: Mapping[str, np.ndarray], moment: datetime) -> dict[str, n
     return {name: column.astype(np.float32) for name, column in columns.items()}
 
 
-def _inputs_of_row(raw: Mapping[str, Any], now: datetime) -> UserFeatures:
-    """A single user's raw values through the formulas of the columns."""
-    names = ("birth_day", "signed_up_at", "num_interactions", "mean_price")
+def _numbers_of_row(raw: Mapping[str, Any], now: datetime) -> dict[str, float]:
+    """A single user's raw values through the formulas of the columns; unknown ones are left out."""
+    names = ("signed_up_at", "num_interactions", "mean_price")
     columns = {name: np.array([raw.get(name, np.nan)], dtype=np.float64) for name in names}
+    columns["birth_day"] = np.array([np.nan])  # the age comes from the visitor
     numeric = {name: float(column[0]) for name, column in user_numbers(columns, now).items()}
-    return UserFeatures(
-        numeric={name: value for name, value in numeric.items() if np.isfinite(value)},
-        categorical={"region": raw["region"]} if raw.get("region") else {},
-        multi={"preferences": tuple(raw.get("preferences") or ())},
-    )
+    return {name: value for name, value in numeric.items() if np.isfinite(value)}
 
 
 # Tables
@@ -218,31 +214,16 @@ def _raw_user_from_store(user: User) -> dict[str, Any] | None:
     return rows[0]
 
 
-def _raw_user_from_database(user: User) -> dict[str, Any]:
-    """The same raw values as the views user_profile and user_activity give, for one user and right now."""
-    profile = Profile.objects.filter(user=user).prefetch_related("preferences").first()
-    raw: dict[str, Any] = {"signed_up_at": user.date_joined.timestamp(), **_activity(user)}
-    if profile is not None:
-        raw["region"] = profile.region
-        raw["preferences"] = _with_parents(category.path for category in profile.preferences.all())
-        if profile.birth_date is not None:
-            raw["birth_day"] = int(f"{profile.birth_date:%Y%m%d}")
-    return raw
-
-
-def _activity(user: User) -> dict[str, float]:
-    """The user's num_interactions and mean_price of now, counted as in the view user_activity; one query."""
+def _raw_user_from_database(user: User) -> dict[str, float]:
+    """The numbers of the views user_profile and user_activity, for one user and right now; one query."""
     liked = ~Q(kind__in=[Interaction.Kind.DISLIKE, Interaction.Kind.CART_REMOVE])
     found = Interaction.objects.filter(user=user).aggregate(
         num_interactions=Count("pk"), mean_price=Avg("product__price", filter=liked)
     )
-    return {name: float(value) for name, value in found.items() if value is not None}
+    activity = {name: float(value) for name, value in found.items() if value is not None}
+    return {"signed_up_at": user.date_joined.timestamp(), **activity}
 
 
 def _with_parents(paths: Iterable[str]) -> tuple[str, ...]:
     """The category paths with all their ancestors, sorted: home/mugs gives home and home/mugs."""
-    found: set[str] = set()
-    for path in paths:
-        slugs = path.split("/")
-        found.update("/".join(slugs[: level + 1]) for level in range(len(slugs)))
-    return tuple(sorted(found))
+    return tuple(sorted({ancestor for path in paths for ancestor in lineage(path)}))

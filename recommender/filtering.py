@@ -5,18 +5,13 @@ from datetime import timedelta
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from recommender.interactions import interactions_of
 from recommender.models import Interaction
-from shop.models import CartItem, Product
+from shop.models import Product
+from shop.selectors.carts import items_of
 from shop.visitors import Visitor
 
 SEEN_WINDOW = timedelta(days=30)  # a product looked at this recently is no discovery
-
-
-def owned_by(visitor: Visitor) -> Q:
-    """Return the condition that picks the account's interactions, or this browser's as a guest."""
-    if visitor.user_id is None:
-        return Q(visitor_id=visitor.id, user__isnull=True)
-    return Q(user_id=visitor.user_id)
 
 
 def showable(visitor: Visitor) -> QuerySet[Product]:
@@ -25,7 +20,7 @@ def showable(visitor: Visitor) -> QuerySet[Product]:
     Leaves out what is sold out, inactive or unreleased, what the visitor's age or region forbids, what they
     bought and would not buy again, what they disliked, and what is in their cart. Costs no query by itself.
     """
-    mine = Interaction.objects.filter(owned_by(visitor))
+    mine = interactions_of(visitor)
     bought = mine.filter(kind=Interaction.Kind.PURCHASE, product__repeatable=False)
     disliked = mine.filter(Q(kind=Interaction.Kind.DISLIKE) | Q(kind=Interaction.Kind.RATING, value__lt=3))
     return (
@@ -33,16 +28,10 @@ def showable(visitor: Visitor) -> QuerySet[Product]:
         .eligible(region=visitor.region, age=visitor.age)
         .exclude(pk__in=bought.values("product_id"))
         .exclude(pk__in=disliked.values("product_id"))
-        .exclude(pk__in=_in_cart(visitor).values("product_id"))
+        .exclude(pk__in=items_of(visitor).values("product_id"))
     )
 
 
 def seen_recently(visitor: Visitor) -> QuerySet[Interaction]:
     """Return the visitor's interactions of the last 30 days; their products are no discovery."""
-    return Interaction.objects.filter(owned_by(visitor), occurred_at__gte=timezone.now() - SEEN_WINDOW)
-
-
-def _in_cart(visitor: Visitor) -> QuerySet[CartItem]:
-    if visitor.user_id is None:
-        return CartItem.objects.filter(cart__visitor_id=visitor.id)
-    return CartItem.objects.filter(cart__user_id=visitor.user_id)
+    return interactions_of(visitor).filter(occurred_at__gte=timezone.now() - SEEN_WINDOW)

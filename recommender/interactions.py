@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ml.data import MAX_HISTORY
@@ -113,8 +114,14 @@ def join_guest_history(visitor: Visitor) -> int:
     """Return how many of the browser's anonymous rows now belong to the user who logged in on it."""
     if visitor.user is None:
         raise ValueError("A guest has nobody to give the history to; call this after the log-in.")
-    rows = Interaction.objects.filter(visitor_id=visitor.id, user__isnull=True)
-    return rows.update(user=visitor.user)
+    return interactions_of(Visitor(id=visitor.id)).update(user=visitor.user)
+
+
+def interactions_of(visitor: Visitor) -> QuerySet[Interaction]:
+    """Return the account's interactions, or those of this browser as a guest."""
+    if visitor.user is None:
+        return Interaction.objects.filter(visitor_id=visitor.id, user__isnull=True)
+    return Interaction.objects.filter(user=visitor.user)
 
 
 def recent_history(visitor: Visitor, *, limit: int = MAX_HISTORY) -> list[HistoryRow]:
@@ -122,11 +129,11 @@ def recent_history(visitor: Visitor, *, limit: int = MAX_HISTORY) -> list[Histor
 
     As long as the histories of training, so that a page sees the user whom the model learnt.
     """
-    if visitor.user is not None:
-        rows = Interaction.objects.filter(user=visitor.user)
-    else:
-        rows = Interaction.objects.filter(visitor_id=visitor.id, user__isnull=True)
-    columns = rows.order_by("-occurred_at", "-id").values("product_id", "kind", "value", "occurred_at")
+    columns = (
+        interactions_of(visitor)
+        .order_by("-occurred_at", "-id")
+        .values("product_id", "kind", "value", "occurred_at")
+    )
     return [HistoryRow(**row) for row in columns[:limit]]
 
 

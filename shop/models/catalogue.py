@@ -33,6 +33,12 @@ class Category(models.Model):
         return reverse("shop:category", args=[self.path])
 
 
+def lineage(path: str) -> list[str]:
+    """Return the paths from the root to a category's own: of home/mugs, home and home/mugs."""
+    slugs = path.split("/")
+    return ["/".join(slugs[:depth]) for depth in range(1, len(slugs) + 1)]
+
+
 class ProductQuerySet(models.QuerySet["Product"]):
     """Product selections in the shop's own words."""
 

@@ -20,7 +20,7 @@ from django.db.models import (
 from django.db.models.functions import Concat
 
 from shop.models import Category, OrderItem, Product, ProductImage, Review
-from shop.models.catalogue import ProductQuerySet
+from shop.models.catalogue import ProductQuerySet, lineage
 from shop.visitors import Visitor
 
 SORTS = {
@@ -106,9 +106,7 @@ def well_rated(visitor: Visitor, *, limit: int) -> list[Product]:
 
 def ancestors(category: Category) -> list[Category]:
     """Return the path from the root to the category itself; one query."""
-    slugs = category.path.split("/")
-    paths = ["/".join(slugs[: end + 1]) for end in range(len(slugs))]
-    return list(Category.objects.filter(path__in=paths).order_by("depth"))
+    return list(Category.objects.filter(path__in=lineage(category.path)).order_by("depth"))
 
 
 def subcategories(category: Category) -> list[Category]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import redis
+from django.test import RequestFactory
 from django.utils import timezone
 
 from ml.data import KINDS
@@ -15,7 +16,7 @@ from recommender.feature_settings import project_name
 from recommender.models import ContentEmbedding, Interaction
 from shop import embedded
 from shop.models import Profile
-from shop.visitors import Visitor
+from shop.visitors import Visitor, read_visitor
 
 # Feast reads over connections of its own, which see committed rows only.
 pytestmark = [
@@ -48,6 +49,13 @@ def describe(user: Any, category: Any) -> Any:
     Profile.objects.filter(user=user).update(region="DE", birth_date="1990-05-01")
     user.profile.preferences.add(category)
     return user
+
+
+def visitor_of(user: Any) -> Visitor:
+    """The visitor of a page that the user opens."""
+    request = RequestFactory().get("/")
+    request.user = user
+    return read_visitor(request)
 
 
 def test_a_small_shop_becomes_arrays_in_time_order(alice: Any, bob: Any, make_product: Any) -> None:
@@ -197,7 +205,7 @@ def test_live_features_equal_training_features(
     else:
         monkeypatch.setattr(features._state, "stores", {})
 
-    live = datasets.user_features_online(Visitor(id=uuid.uuid4(), user=alice))
+    live = datasets.user_features_online(visitor_of(alice))
 
     assert live.numeric == pytest.approx(numeric, abs=0.01)  # days go by between the two reads
     assert live.numeric["mean_price"] == 20  # of 10 and 30, the dislike aside
@@ -219,6 +227,18 @@ def test_what_the_visitor_says_is_fresher_than_the_store(alice: Any, make_produc
     assert live.numeric["age"] == 20
 
 
+def test_what_the_visitor_took_back_is_gone_at_once(alice: Any, make_product: Any) -> None:
+    describe(alice, make_product(category="Home").category)
+    features.materialize()
+    alice.profile.preferences.clear()
+    Profile.objects.filter(user=alice).update(region="", birth_date=None)
+
+    live = datasets.user_features_online(visitor_of(alice))
+
+    assert (live.multi["preferences"], live.categorical) == ((), {})
+    assert "age" not in live.numeric
+
+
 def test_a_guests_features_are_what_they_chose(make_product: Any) -> None:
     mug = make_product(category="Home > Kitchen")
 
@@ -236,7 +256,7 @@ def test_a_new_user_whom_the_store_has_not_met_is_read_from_the_database(
     carol = type(alice).objects.create_user("carol@example.com", "correct-horse-battery")
     describe(carol, make_product(category="Toys").category)
 
-    live = datasets.user_features_online(Visitor(id=uuid.uuid4(), user=carol))
+    live = datasets.user_features_online(visitor_of(carol))
 
     assert live.multi["preferences"] == ("toys",)
     assert live.numeric["days_since_signup"] == pytest.approx(30, abs=0.01)
@@ -251,7 +271,7 @@ def test_a_row_left_in_redis_by_another_account_of_the_same_id_is_not_used(
     alice.date_joined = timezone.now() - timedelta(days=2)
     alice.save()
 
-    live = datasets.user_features_online(Visitor(id=uuid.uuid4(), user=alice))
+    live = datasets.user_features_online(visitor_of(alice))
 
     assert live.multi["preferences"] == ()
     assert live.numeric["days_since_signup"] == pytest.approx(2, abs=0.01)
