@@ -1,4 +1,5 @@
 import threading
+import time
 import uuid
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ from django.db import connection
 
 from shop.models import Order, Product
 from shop.selectors.carts import cart
+from shop.services import checkout
 from shop.services.checkout import CheckoutRefused, Delivery, lines_seen, place_order
 from shop.signals import order_placed
 from shop.visitors import Visitor
@@ -162,7 +164,14 @@ def run_together(*jobs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_buyers_of_the_last_one_make_one_order(alice, bob, make_product, cart_holding):
+def test_two_buyers_of_the_last_one_make_one_order(alice, bob, make_product, cart_holding, monkeypatch):
+    take_stock = checkout._take_stock
+
+    def take_late(lines):
+        time.sleep(0.3)  # without its lock, both have read by now that there is one
+        take_stock(lines)
+
+    monkeypatch.setattr(checkout, "_take_stock", take_late)
     last, other = make_product("Last", stock=1), make_product("Other", stock=9)
     buyers = [Visitor(id=uuid.uuid4(), user=user) for user in (alice, bob)]
     cart_holding(alice, last)
