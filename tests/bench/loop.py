@@ -1,7 +1,7 @@
 """The loop's speed on this machine: make, import, train, recommend. Run by `make bench`.
 
-Everything happens in a data folder of its own, which is removed at the end. Prints a table and writes the same
-to .bench/loop.json.
+Everything happens in a data folder of its own, which is removed at the end. Prints a table and writes the
+same to .bench/loop.json.
 """
 
 import json
