@@ -13,7 +13,7 @@ from ml.data import KINDS, Dataset, Histories, ItemSets
 from ml.metrics import top_k
 from recommender import embeddings
 from recommender.models import ItemEmbedding, ModelVersion
-from shop.models import Product
+from shop.models import Product, User
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only training processes need it
     from ml.training import TrainedModel
@@ -42,20 +42,21 @@ def publish(
     `as_of` (seconds) is when the histories end. `on_fraction` is called after every chunk of users.
     """
     item_ID = model.encode_items(data.items)
-    embeddings.write_item_embeddings(version, ids=data.items.ids, vectors=item_ID)
+    num_items, num_users = _write_items(version, ids_I=data.items.ids, item_ID=item_ID), 0
     histories = Histories.from_interactions(data.interactions, num_users=len(data.users), as_of=as_of)
     available_I, excluded = _available(data), _bought_for_good(data)
-    for users in _chunks(data):
+    for end, chunk in _chunks(data):
+        users = chunk[_still_there(User.objects.all(), data.users.ids[chunk])]
         user_UD = model.encode_users(data.users.take(users), histories.take(users), item_ids=data.items.ids)
-        embeddings.write_user_embeddings(version, ids=data.users.ids[users], vectors=user_UD)
+        num_users += embeddings.write_user_embeddings(version, ids=data.users.ids[users], vectors=user_UD)
         scores_UI = np.where(available_I, user_UD @ item_ID.T, -np.inf)
         masked = excluded.take(users)
         scores_UI[masked.rows(), masked.items] = -np.inf
         _write_lists(
             version, user_ids=data.users.ids[users], scores_UI=scores_UI, product_ids_I=data.items.ids
         )
-        on_fraction(float((users[-1] + 1) / len(data.users)))
-    return Published(num_items=len(data.items), num_users=len(data.users))
+        on_fraction(end / len(data.users))
+    return Published(num_items=num_items, num_users=num_users)
 
 
 def lacks_items(version: ModelVersion) -> bool:
@@ -70,7 +71,20 @@ def publish_new_items(version: ModelVersion, *, model: "TrainedModel", data: Dat
     if not len(new):
         return 0
     items = data.items.take(new)
-    return embeddings.write_item_embeddings(version, ids=items.ids, vectors=model.encode_items(items))
+    return _write_items(version, ids_I=items.ids, item_ID=model.encode_items(items))
+
+
+def _write_items(version: ModelVersion, *, ids_I: np.ndarray, item_ID: np.ndarray) -> int:
+    there = _still_there(Product.objects.all(), ids_I)
+    return embeddings.write_item_embeddings(version, ids=ids_I[there], vectors=item_ID[there])
+
+
+def _still_there(rows: QuerySet[Any], ids_N: np.ndarray) -> np.ndarray:
+    """(N,) bool: which of the ids were not deleted since the dataset was read; one query."""
+    if not len(ids_N):
+        return np.zeros(0, dtype=bool)
+    found = rows.filter(pk__range=(int(ids_N.min()), int(ids_N.max())))
+    return np.isin(ids_N, np.fromiter(found.values_list("pk", flat=True).iterator(), dtype=np.int64))
 
 
 def _write_lists(
@@ -103,8 +117,9 @@ def _among(product_ids: QuerySet[Any, int], *, data: Dataset) -> np.ndarray:
     return np.isin(data.items.ids, np.fromiter(product_ids.iterator(), dtype=np.int64))
 
 
-def _chunks(data: Dataset) -> Iterator[np.ndarray]:
-    """The user indices in parts whose scores over all items fit in memory."""
+def _chunks(data: Dataset) -> Iterator[tuple[int, np.ndarray]]:
+    """The user indices in parts whose scores over all items fit in memory, each with where it ends."""
     size = min(max(SCORES_AT_ONCE // max(len(data.items), 1), 1), MAX_USERS_PER_CHUNK)
     for start in range(0, len(data.users), size):
-        yield np.arange(start, min(start + size, len(data.users)))
+        end = min(start + size, len(data.users))
+        yield end, np.arange(start, end)

@@ -18,4 +18,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+        """Return False on this model's own pages: its rows go only with the product or user they are of."""
+        page = request.resolver_match.url_name if request.resolver_match else None
+        is_own = (page or "").startswith(f"{self.opts.app_label}_{self.opts.model_name}_")
+        return bool(page) and not is_own and super().has_delete_permission(request, obj)

@@ -82,6 +82,20 @@ def servable(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> ModelVersion:
     return version
 
 
+def test_a_product_and_a_shopper_with_a_history_can_be_deleted_but_no_history_alone(alice: Client) -> None:
+    category = Category.objects.create(name="Home", slug="home", path="home")
+    product = Product.objects.create(sku="A", name="Mug", category=category, price=1)
+    shopper = User.objects.create_user("dora@example.com")
+    event = Interaction.objects.create(product=product, user=shopper, kind="view", occurred_at=timezone.now())
+    alone = reverse("admin:recommender_interaction_delete", args=[event.pk])
+    assert alice.post(alone, {"post": "yes"}).status_code == 403
+    for row, name in ((product, "product"), (shopper, "user")):
+        page = reverse(f"admin:shop_{name}_delete", args=[row.pk])
+        assert alice.post(page, {"post": "yes"}).status_code == 302
+        assert not type(row).objects.filter(pk=row.pk).exists()
+    assert not Interaction.objects.exists()
+
+
 def test_the_train_button_queues_one_run_and_shows_it(alice: Client, sent: list[list[int]]) -> None:
     assert "Train now" in alice.get(reverse(RUN_LIST)).content.decode()
     response = alice.post(reverse(TRAIN), follow=True)

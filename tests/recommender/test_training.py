@@ -82,6 +82,23 @@ def test_a_run_ends_with_a_new_version_serving_everybody(shop: None) -> None:
     assert one.scores == sorted(one.scores, reverse=True)
 
 
+def test_what_is_deleted_during_a_run_does_not_fail_it(shop: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick(monkeypatch)
+    register = training._register
+
+    def delete_meanwhile(*args: Any, **kwargs: Any) -> ModelVersion:
+        Product.objects.earliest("pk").delete()
+        User.objects.latest("pk").delete()
+        return register(*args, **kwargs)
+
+    monkeypatch.setattr(training, "_register", delete_meanwhile)
+    run = trained()
+    assert (run.state, run.error) == ("succeeded", "")
+    assert ItemEmbedding.objects.filter(version=run.version).count() == NUM_PRODUCTS - 1
+    assert UserEmbedding.objects.filter(version=run.version).count() == NUM_USERS - 1
+    assert Recommendation.objects.filter(version=run.version).count() == NUM_USERS - 1
+
+
 def test_too_little_data_fails_the_run_and_says_what_is_missing() -> None:
     old = serving()
     run = trained()
