@@ -45,6 +45,12 @@ def test_an_address_of_another_machine_is_named():
         serve.check_port_is_free("192.0.2.1", 8000)
 
 
+@pytest.mark.parametrize("number", [-1, 65536])
+def test_a_number_that_is_no_port_is_named(number):
+    with pytest.raises(CommandError, match=rf"^PORT: {number} is no port"):
+        serve.check_port_is_free("127.0.0.1", number)
+
+
 def test_a_free_port_stays_free(port):
     serve.check_port_is_free("127.0.0.1", port)
     serve.check_port_is_free("127.0.0.1", port)

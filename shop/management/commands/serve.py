@@ -60,6 +60,8 @@ def check_port_is_free(host: str, port: int) -> None:
                     f"or choose another: manage.py serve --port {port + 1}"
                 ) from None
             raise CommandError(f"HOST, PORT: cannot listen on {host}:{port} ({error.strerror})") from None
+        except OverflowError:
+            raise CommandError(f"PORT: {port} is no port. Choose one from 1 to 65535") from None
 
 
 def prepare() -> None:
