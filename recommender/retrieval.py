@@ -34,7 +34,7 @@ def user_vector(version: ModelVersion, *, visitor: Visitor) -> np.ndarray | None
     Raises versions.ArtifactError when the version's weights cannot be read.
     """
     history = interactions.recent_history(visitor)
-    if not history and not visitor.preference_ids and visitor.user is None:
+    if not history and not visitor.preference_ids:
         return None
     features = user_features_online(visitor)
     now = timezone.now()

@@ -104,6 +104,11 @@ def test_the_next_list_answers_to_what_was_just_viewed(visitor, shop, version):
     assert names(recommend(Placement.HOME_FOR_YOU, visitor=visitor, k=1)) == ["Lamp 2"]
 
 
+def test_an_account_of_which_nothing_is_known_gets_what_is_popular_under_that_name(alice, shop, version):
+    recommended = recommend(Placement.HOME_FOR_YOU, visitor=Visitor(id=uuid.uuid4(), user=alice), k=3)
+    assert (recommended.source, recommended.version_id) == ("newest", None)
+
+
 def test_k_asked_is_k_given_even_when_everything_was_seen(visitor, shop, version):
     mugs, lamps = shop
     for product in [*mugs, *lamps]:
