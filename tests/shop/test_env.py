@@ -3,8 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from urllib.parse import quote
 
+import psycopg
 import pytest
+from django.conf import settings
+from django.db import connection
 from pydantic import ValidationError
 
 from shop import env as settings_env
@@ -121,6 +126,29 @@ def test_a_database_that_does_not_answer_is_one_line():
     assert result.stderr.startswith("DATABASE_URL: no connection to PostgreSQL at 127.0.0.1:1 (")
     assert "Start it" in result.stderr
     assert "hunter2" not in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def ascii_database(db: None) -> Iterator[str]:
+    """The URL of a database such as a server makes that was set up without a locale."""
+    if settings.DATABASE_URL:
+        pytest.skip("makes a database on the embedded server")
+    host = connection.get_connection_params()["host"]
+    with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as server:
+        server.execute(
+            "CREATE DATABASE old_shop ENCODING SQL_ASCII LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+        )
+        yield f"postgresql://postgres@/old_shop?host={quote(host, safe='')}"
+        server.execute("DROP DATABASE old_shop")
+
+
+def test_a_database_that_cannot_hold_every_text_is_one_line(ascii_database):
+    result = manage("migrate", "--skip-checks", DATABASE_URL=ascii_database)
+    assert result.returncode == 1
+    assert result.stderr.startswith(
+        "DATABASE_URL: the database old_shop holds SQL_ASCII, not UTF8. Make it anew: "
+    )
     assert result.stderr.count("\n") == 1
 
 
