@@ -205,10 +205,11 @@ def online_top_k(user_id: int) -> TopK | None:
 
 def warm_in_background() -> None:
     """Start loading the store in a thread, once; for the start of a web process. Returns at once."""
+    _state.warm_requested = True
+    if _state.loading is not None and _state.loading.is_alive():
+        return  # before the lock, which that thread holds for as long as it loads
     with _state.lock:
-        _state.warm_requested = True
-        busy = _state.loading is not None and _state.loading.is_alive()
-        if busy or project_name() in _state.stores or time.monotonic() < _state.quiet_until:
+        if project_name() in _state.stores or time.monotonic() < _state.quiet_until:
             return
         _state.loading = threading.Thread(target=_warm, name="feature-store-warm-up", daemon=True)
         _state.loading.start()

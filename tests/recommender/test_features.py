@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -259,6 +260,30 @@ def test_warming_loads_the_store_beside_the_page(monkeypatch: pytest.MonkeyPatch
     thread.join(timeout=60)
 
     assert features.online_user_features([999_999]) == [{}]
+
+
+def test_a_page_does_not_wait_for_the_thread_that_loads_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    held, done = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with features._state.lock:
+            held.set()
+            done.wait(timeout=60)
+
+    loading = threading.Thread(target=load)
+    monkeypatch.setattr(features._state, "stores", {})
+    monkeypatch.setattr(features._state, "warm_requested", True)
+    monkeypatch.setattr(features._state, "loading", loading)
+    loading.start()
+    assert held.wait(timeout=60)
+
+    page = threading.Thread(target=features.online_user_features, args=([1],))
+    page.start()
+    page.join(timeout=5)
+    answered = not page.is_alive()
+    done.set()
+    loading.join()
+    assert answered
 
 
 def test_pages_and_commands_start_without_feast_and_feast_without_torch() -> None:
