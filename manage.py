@@ -4,8 +4,10 @@
 import os
 import sys
 
+import psycopg
 import redis
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 from shop import embedded
 
@@ -16,6 +18,9 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except embedded.ServiceError as error:
         raise SystemExit(str(error)) from None
+    except (OperationalError, psycopg.OperationalError) as error:  # such as a disk that is full
+        reason = " ".join(str(error).split())
+        raise SystemExit(f"The database failed: {reason}. Mend that and run the command again") from None
     except redis.ConnectionError as error:
         raise SystemExit(embedded.redis_advice(error)) from None
     except KeyboardInterrupt:

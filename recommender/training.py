@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,7 +51,8 @@ def execute(run_id: int, *, force: bool = False, on_progress: OnProgress | None 
         _clean_up(run)
         logger.warning("%s", lost)
     except Exception as error:
-        logger.exception("%s failed", run)
+        # A mistake such as too little data needs no traceback on the console; the run's log has it.
+        logger.error("%s failed: %s", run, error, exc_info=not isinstance(error, ValueError))  # noqa: TRY400
         _clean_up(run)
         runs.finish(run, state=State.FAILED, line=traceback.format_exc(), error=_in_words(error))
     run.refresh_from_db()
@@ -214,7 +216,8 @@ def _clean_up(run: TrainingRun) -> None:
 
 def _in_words(error: Exception) -> str:
     """Return what an admin reads: the cure where we know it, else the error and where to look."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    is_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if is_full or os.strerror(errno.ENOSPC) in str(error):  # the weights' disk, or the database's
         return (
             "The disk is full: free some space under DATA_DIR and train again. The version before serves on."
         )

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 import numpy as np
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
 from recommender import gate, held_out, runs, training, versions
@@ -99,12 +100,13 @@ def test_what_is_deleted_during_a_run_does_not_fail_it(shop: None, monkeypatch: 
     assert Recommendation.objects.filter(version=run.version).count() == NUM_USERS - 1
 
 
-def test_too_little_data_fails_the_run_and_says_what_is_missing() -> None:
+def test_too_little_data_fails_the_run_and_says_what_is_missing(caplog: pytest.LogCaptureFixture) -> None:
     old = serving()
     run = trained()
     assert run.state == "failed"
     assert "Training needs at least 20 positive interactions (there are 0)" in run.error
     assert "NotEnoughData" in run.log
+    assert "Traceback" not in caplog.text
     assert versions.active_version() == old
 
 
@@ -183,13 +185,17 @@ def test_force_lets_such_a_version_serve_and_says_so(shop: None, monkeypatch: py
     assert run.version.gate["forced"] is True
 
 
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "No space left on device"), OperationalError("could not write: No space left on device")],
+)
 def test_a_full_disk_fails_the_run_and_the_old_version_serves(
-    shop: None, monkeypatch: pytest.MonkeyPatch, folder: Path
+    shop: None, monkeypatch: pytest.MonkeyPatch, folder: Path, error: Exception
 ) -> None:
     from ml import artifacts
 
     def full(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     quick(monkeypatch)
     monkeypatch.setattr(artifacts, "save_file", full)

@@ -9,9 +9,10 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from pydantic import ValidationError
 
+import manage as entry
 from shop import env as settings_env
 from shop.env import BASE_DIR, Env, describe
 
@@ -127,6 +128,15 @@ def test_a_database_that_does_not_answer_is_one_line():
     assert "Start it" in result.stderr
     assert "hunter2" not in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_database_that_fails_in_mid_command_is_one_line(monkeypatch):
+    def fail(argv):
+        raise OperationalError("could not extend file:\nNo space left on device")
+
+    monkeypatch.setattr(entry, "execute_from_command_line", fail)
+    with pytest.raises(SystemExit, match=r"^The database failed: could not extend file: No space"):
+        entry.main()
 
 
 @pytest.fixture
