@@ -1,5 +1,6 @@
 """The promotion gate: whether a new version's held-out metrics are good enough to serve."""
 
+import math
 from dataclasses import asdict, dataclass, field
 
 Rows = dict[str, dict[str, float]]  # method -> metric -> value, as ml.evaluation gives them
@@ -7,8 +8,10 @@ Rows = dict[str, dict[str, float]]  # method -> metric -> value, as ml.evaluatio
 MODEL = "two_tower"
 BASELINES = ("popularity", "random")
 METRICS = ("hit@10", "recall@10")
-# How far below the serving version a new one may fall before it counts as worse: splits differ.
+# How far below the serving version a new one may fall before it counts as worse: splits differ by this share,
+# and by chance where few users are judged.
 TOLERANCE = 0.10
+STANDARD_ERRORS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,15 +26,20 @@ class Verdict:
         return asdict(self)
 
 
-def judge(rows: Rows, *, active: Rows | None = None, force: bool = False) -> Verdict:
+def judge(
+    rows: Rows, *, active: Rows | None = None, num_users: int = 1_000_000, force: bool = False
+) -> Verdict:
     """Return the verdict on the model's metrics beside its baselines' and the serving version's.
 
     It must not lose to popularity or random, and not fall clearly below the active version. That one was
-    measured on an earlier split; when popularity finds today's split harder, the bar sinks alike.
+    measured on an earlier split; when popularity finds today's split harder, the bar sinks alike, and it is
+    lower where so few as `num_users` were judged that chance alone moves the figures.
     """
     if not all(metric in rows[MODEL] for metric in METRICS):
         return _unmeasured(active=active, force=force)
-    objections = _lost_to_baselines(rows) + (_fell_below_active(rows, active=active) if active else [])
+    objections = _lost_to_baselines(rows) + (
+        _fell_below_active(rows, active=active, num_users=num_users) if active else []
+    )
     if objections:
         return Verdict(passed=force, forced=force, reasons=objections)
     beaten = f"Not below {' and '.join(BASELINES)} in {' and '.join(METRICS)}."
@@ -55,10 +63,21 @@ def _lost_to_baselines(rows: Rows) -> list[str]:
     ]
 
 
-def _fell_below_active(rows: Rows, *, active: Rows) -> list[str]:
-    bars = {metric: _bar(metric, rows=rows, active=active) for metric in METRICS}
+def tolerance(hit_rate: float, *, num_users: int) -> float:
+    """Return the share of the active version's figures that a new one may fall short by.
+
+    The standard error of a hit rate p over n users is sqrt(p (1 - p) / n).
+    """
+    if not 0 < hit_rate < 1 or num_users < 1:
+        return TOLERANCE
+    return max(TOLERANCE, STANDARD_ERRORS * math.sqrt((1 - hit_rate) / (hit_rate * num_users)))
+
+
+def _fell_below_active(rows: Rows, *, active: Rows, num_users: int) -> list[str]:
+    share = tolerance(active.get(MODEL, {}).get("hit@10", 0.0), num_users=num_users)
+    bars = {metric: _bar(metric, rows=rows, active=active) * (1 - share) for metric in METRICS}
     return [
-        f"{metric} {rows[MODEL][metric]:.4f} is more than {TOLERANCE:.0%} below the active version's: "
+        f"{metric} {rows[MODEL][metric]:.4f} is more than {share:.0%} below the active version's: "
         f"at least {bar:.4f} was expected on this data."
         for metric, bar in bars.items()
         if rows[MODEL][metric] < bar
@@ -70,4 +89,4 @@ def _bar(metric: str, *, rows: Rows, active: Rows) -> float:
     easier_then = active.get("popularity", {}).get(metric, 0.0)
     now = rows["popularity"][metric]
     hardness = min(1.0, now / easier_then) if easier_then > 0 else 1.0
-    return recorded * hardness * (1 - TOLERANCE)
+    return recorded * hardness

@@ -116,9 +116,12 @@ def _fit_everything(data: Dataset, *, config: TrainConfig, epochs: int, report: 
 
 
 def _judge(metrics: dict[str, Any], *, force: bool) -> gate.Verdict:
+    """Judge the trial beside the active version's, unless that one's weights can no longer be read."""
     active = versions.active_version()
-    recorded = ModelVersion.objects.get(pk=active.pk).metrics.get("rows") if active else None
-    return gate.judge(metrics["rows"], active=recorded, force=force)
+    recorded = None
+    if active is not None and versions.is_readable(active):
+        recorded = ModelVersion.objects.get(pk=active.pk).metrics.get("rows")
+    return gate.judge(metrics["rows"], active=recorded, num_users=metrics.get("num_users", 0), force=force)
 
 
 def _register(

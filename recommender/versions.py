@@ -142,6 +142,15 @@ def load_user_tower(version: ModelVersion) -> serving.NumpyUserTower:
     return _read_user_tower(str(folder_of(version)), version.artifact_sha256)
 
 
+def is_readable(version: ModelVersion) -> bool:
+    """Return whether the version's weights are there, unchanged and of a form that this code reads."""
+    try:
+        load_user_tower(version)
+    except ArtifactError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=2)
 def _read_user_tower(folder: str, sha256: str) -> serving.NumpyUserTower:
     return serving.load_user_tower(Path(folder), expected_sha256=sha256)

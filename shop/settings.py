@@ -231,8 +231,15 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"level": env.LOG_LEVEL}
-        for name in ("shop", "recommender", "ml", "feature_repo", "celery", "django")
+        **{
+            name: {"level": env.LOG_LEVEL}
+            for name in ("shop", "recommender", "ml", "feature_repo", "celery", "django")
+        },
+        # Each periodic task would be three lines a minute; a task that fails is an ERROR.
+        **{
+            name: {"level": "WARNING"}
+            for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace")
+        },
     },
 }
 

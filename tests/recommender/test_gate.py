@@ -1,6 +1,8 @@
 """Which versions the promotion gate lets serve."""
 
-from recommender.gate import Rows, judge
+import pytest
+
+from recommender.gate import Rows, judge, tolerance
 
 
 def rows(model: float, popularity: float = 0.10, random: float = 0.01) -> Rows:
@@ -34,6 +36,15 @@ def test_a_small_fall_below_the_active_version_is_noise_and_a_clear_one_is_not()
     verdict = judge(rows(0.26), active=rows(0.30))
     assert not verdict.passed
     assert "at least 0.2700 was expected" in verdict.reasons[0]
+
+
+def test_where_few_users_are_judged_chance_widens_the_tolerance() -> None:
+    # 2 x sqrt(0.6 / (0.4 x 150)) = 0.2, so the bar is 0.4 x 0.8 = 0.32.
+    assert tolerance(0.4, num_users=150) == pytest.approx(0.2)
+    assert tolerance(0.4, num_users=100_000) == 0.1
+    assert judge(rows(0.33), active=rows(0.40), num_users=150).passed
+    assert not judge(rows(0.31), active=rows(0.40), num_users=150).passed
+    assert not judge(rows(0.33), active=rows(0.40), num_users=100_000).passed
 
 
 def test_a_harder_split_lowers_the_bar_and_an_easier_one_does_not_raise_it() -> None:

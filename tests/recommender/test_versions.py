@@ -140,6 +140,7 @@ def test_missing_weights_are_an_artifact_error(model: Any, mug: Product) -> None
     version = registered(model, mug)
     ModelVersion.objects.filter(pk=version.pk).update(artifact_path="models/gone")
     version.refresh_from_db()
+    assert not versions.is_readable(version)
     with pytest.raises(ArtifactError, match="no saved model"):
         versions.load_user_tower(version)
 

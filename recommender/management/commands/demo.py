@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from recommender import demo
-from recommender.models import Interaction, ModelVersion
+from recommender import demo, versions
+from recommender.models import Interaction
 from shop.env import env
 from shop.management.commands.serve import check_port_is_free, local_host
 from shop.models import Product
@@ -50,7 +50,8 @@ class Command(BaseCommand):
             self.step("Making a shop with shoppers", lambda: call_command("generate_dataset", **sizes))
         self.step("Reading names and pictures with CLIP", lambda: call_command("embed_content"))
         self.step("Setting up the feature store", lambda: call_command("features", "apply"))
-        if not ModelVersion.objects.filter(status=ModelVersion.Status.ACTIVE).exists():
+        active = versions.active_version()
+        if active is None or not versions.is_readable(active):
             self.step("Training the two-tower model", lambda: call_command("train"))
 
     def step(self, title: str, work: Callable[[], object]) -> None:
