@@ -19,10 +19,9 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 @pytest.fixture
 def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelVersion:
-    """The first version of a generated shop of 300 shoppers."""
+    """The first version of a generated shop as large as the demo's: a smaller one is judged by chance."""
     monkeypatch.setattr(versions, "data_dir", lambda: tmp_path)
-    sizes = {"users": 300, "items": 900, "interactions": 24_000, "seed": 7}
-    call_command("generate_dataset", **sizes, out=tmp_path / "made", no_pictures=True)
+    call_command("generate_dataset", out=tmp_path / "made", no_pictures=True)
     call_command("train")
     return ModelVersion.objects.get(status="active")
 
