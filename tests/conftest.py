@@ -1,13 +1,11 @@
-"""A private data folder for the whole run, and the small cast that the tests share."""
+"""The small cast that the tests share; tests/data_dir.py gives the run its own data folder."""
 
 import itertools
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,27 +13,8 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.utils.text import slugify
 
+from tests.data_dir import OUR_DATA_DIR
 
-def _choose_data_dir() -> Path | None:
-    """Set DATA_DIR before the settings are imported; return the folder to remove at the end, if it is ours.
-
-    Each xdist worker gets a folder, and so a PostgreSQL and a Redis, of its own inside the run's folder.
-    """
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker:
-        os.environ["DATA_DIR"] = str(Path(os.environ["DATA_DIR"]) / worker)
-        return None
-    if os.environ.get("DATA_DIR"):
-        return None
-    folder = Path(tempfile.mkdtemp(prefix="shop-tests-"))
-    # PostgreSQL started by root runs as another user, which must be able to enter.
-    folder.chmod(0o711)
-    os.environ["DATA_DIR"] = str(folder)
-    return folder
-
-
-OUR_DATA_DIR = _choose_data_dir()
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # playwright's sync API runs an event loop
 
 

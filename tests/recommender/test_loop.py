@@ -68,7 +68,7 @@ def test_the_model_foresees_better_than_its_baselines_and_answers_to_each_shoppe
     assert for_the_cook.version_id == for_the_dresser.version_id == version.pk
     assert num_below("home", recommended=for_the_cook) >= 8
     assert num_below("clothing", recommended=for_the_dresser) >= 8
-    assert not set(ids(for_the_cook)) & set(ids(for_the_dresser))
+    assert len(set(ids(for_the_cook)) & set(ids(for_the_dresser))) <= 3
 
     bought = for_the_cook.products[0]
     buy(cook, bought)
