@@ -130,19 +130,20 @@ def test_item_features_follow_their_formulas(alice: Any, make_product: Any) -> N
 
 def test_content_vectors_are_those_of_the_encoder_of_most_products(make_product: Any) -> None:
     first, second, bare = make_product(), make_product(), make_product()
-    for product, encoder in ((first, "compact"), (second, "compact"), (bare, "half-done")):
+    encoded = ((first, "compact"), (second, "compact"), (bare, "half-done"))
+    for number, (product, encoder) in enumerate(encoded, start=1):
         ContentEmbedding.objects.create(
             product=product,
             encoder=encoder,
             content_hash="",
-            text_vector=[0.5, -0.25, product.pk],
+            text_vector=[0.5, -0.25, number],
             image_vector=[1, 0, 0] if product == second else None,
         )
 
     vectors = datasets.build_dataset().items.vectors
 
     assert vectors["text"].dtype == np.float32
-    assert vectors["text"].tolist() == [[0.5, -0.25, first.pk], [0.5, -0.25, second.pk], [0, 0, 0]]
+    assert vectors["text"].tolist() == [[0.5, -0.25, 1], [0.5, -0.25, 2], [0, 0, 0]]
     assert vectors["image"].tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
 
 
