@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from recommender.interactions import interactions_of
 from recommender.models import Interaction
-from shop.models import Product
+from shop.models import Category, Product
 from shop.selectors.carts import items_of
 from shop.visitors import Visitor
 
@@ -30,6 +30,14 @@ def showable(visitor: Visitor) -> QuerySet[Product]:
         .exclude(pk__in=disliked.values("product_id"))
         .exclude(pk__in=items_of(visitor).values("product_id"))
     )
+
+
+def preferred(products: QuerySet[Product], *, visitor: Visitor) -> QuerySet[Product]:
+    """Return the products of the categories that the visitor picked and of all below them. One query."""
+    wanted = Q(category_id__in=visitor.preference_ids)
+    for path in Category.objects.filter(pk__in=visitor.preference_ids).values_list("path", flat=True):
+        wanted |= Q(category__path__startswith=f"{path}/")
+    return products.filter(wanted)
 
 
 def seen_recently(visitor: Visitor) -> QuerySet[Interaction]:

@@ -108,8 +108,12 @@ def _for_you_steps(
             return []
         return retrieval.nearest_to_vector(products, version=version, vector=vector, k=k)
 
-    unseen = showable.exclude(pk__in=filtering.seen_recently(visitor).values("product_id"))
+    seen = filtering.seen_recently(visitor)
+    unseen = showable.exclude(pk__in=seen.values("product_id"))
+    # Of a newcomer nothing is known but what they picked, so the model ranks that before anything else.
+    picked = filtering.preferred(unseen, visitor=visitor) if not seen.exists() else unseen.none()
     return [
+        Step(name=MODEL, products=picked, fetch=by_model),
         Step(name=MODEL, products=unseen, fetch=by_model),
         Step(name="trending", products=unseen, fetch=retrieval.trending),
         Step(name="newest", products=unseen, fetch=retrieval.newest),

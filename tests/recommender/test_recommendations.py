@@ -4,6 +4,7 @@ The item vectors are made by hand: mugs point along (1, 0), lamps along (0, 1); 
 """
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -107,6 +108,15 @@ def test_the_next_list_answers_to_what_was_just_viewed(visitor, shop, version):
 def test_an_account_of_which_nothing_is_known_gets_what_is_popular_under_that_name(alice, shop, version):
     recommended = recommend(Placement.HOME_FOR_YOU, visitor=Visitor(id=uuid.uuid4(), user=alice), k=3)
     assert (recommended.source, recommended.version_id) == ("newest", None)
+
+
+def test_a_newcomers_list_begins_with_what_they_picked_until_they_do_something(visitor, shop, version):
+    mugs, lamps = shop
+    picky = replace(visitor, preference_ids=(lamps[0].category_id,))  # the tower itself leans to mugs
+    assert set(names(recommend(Placement.HOME_FOR_YOU, visitor=picky, k=3))) == {"Lamp 0", "Lamp 1", "Lamp 2"}
+    assert names(recommend(Placement.HOME_FOR_YOU, visitor=picky, k=4))[3] == "Mug 0"
+    view(picky, mugs[0])
+    assert names(recommend(Placement.HOME_FOR_YOU, visitor=picky, k=1)) == ["Mug 1"]
 
 
 def test_k_asked_is_k_given_even_when_everything_was_seen(visitor, shop, version):
