@@ -1,47 +1,39 @@
-"""The held-out protocol, and a model judged beside its baselines on it."""
+"""A model judged beside its baselines on a held-out test, with intervals, segments and seconds."""
 
-# B = users of a chunk, E = evaluated users, I = items, K = length of the ranked list
+# B = users of a chunk, D = embedding dimension, E = evaluated users, I = items, K = length of the ranked list
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from ml.baselines import Scorer, fit_baselines
-from ml.data import MAX_HISTORY, Dataset, EntityTable, Histories, Interactions, ItemSets
-from ml.metrics import coverage, rank_metrics, top_k
+from ml.background import Background
+from ml.baselines import baseline_fits, left_out
+from ml.data import MAX_HISTORY, Dataset, EntityTable, Histories, Interactions
+from ml.intervals import Interval, intervals, paired_interval
+from ml.metrics import coverage, gini, rank_metrics
+from ml.scorers import Scorer, rank_unseen
+from ml.segments import Part, parts_of
+from ml.splits import HeldOut, held_out
 
-CHUNK = 512
+__all__ = [
+    "Evaluation",
+    "HeldOut",
+    "Model",
+    "ModelScorer",
+    "Seconds",
+    "evaluate",
+    "held_out",
+    "judge",
+    "rank_unseen",
+]
+
 DEPTH = 100  # how far down the reciprocal rank looks
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeldOut:
-    """What there is to find: for each evaluated user the items touched before the cut and wanted after it."""
-
-    users: np.ndarray  # (E,) the evaluated users' indices, ascending
-    seen: ItemSets  # of those E users: masked for every method
-    positives: ItemSets  # of those E users: new items with a positive event since the cut
-    cut: int  # seconds
-
-
-def held_out(interactions: Interactions, *, cut: int, num_users: int) -> HeldOut:
-    """The test of a cut in time: users with an event before it and a positive on an untouched item since.
-
-    Every kind of event touches an item; a positive is an event with a weight above zero.
-    """
-    before, since = interactions.before(cut), interactions.since(cut)
-    since = since.take(since.weight > 0)
-    seen = ItemSets.from_pairs(before.user_index, item_index=before.item_index, num_users=num_users)
-    width = int(interactions.item_index.max(initial=0)) + 1
-    touched = before.user_index.astype(np.int64) * width + before.item_index
-    new = ~np.isin(since.user_index.astype(np.int64) * width + since.item_index, touched)
-    positives = ItemSets.from_pairs(
-        since.user_index[new], item_index=since.item_index[new], num_users=num_users
-    )
-    users = np.flatnonzero((seen.sizes > 0) & (positives.sizes > 0))
-    return HeldOut(users=users, seen=seen.take(users), positives=positives.take(users), cut=cut)
+MODEL = "two_tower"
+Rows = dict[str, dict[str, float]]  # method -> metric -> mean
+Values = dict[str, dict[str, np.ndarray]]  # method -> metric -> (E,), NaN = cannot be measured
 
 
 class Model(Protocol):
@@ -56,32 +48,101 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Seconds:
+    """How long a method took to be fitted (None = elsewhere) and to rank the catalogue for the test."""
+
+    fit: float | None = None
+    rank: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """Mean metrics of every method on a part of the test."""
+
+    num_users: int
+    rows: Rows
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """Mean metrics of every method, and what they were measured on."""
 
-    rows: dict[str, dict[str, float]]
+    rows: Rows
     num_users: int
     num_positives: int
     k: int
+    values: Values = field(default_factory=dict)
+    intervals: dict[str, dict[str, Interval]] = field(default_factory=dict)  # 95 %, of the means over users
+    segments: dict[str, Segment] = field(default_factory=dict)
+    seconds: dict[str, Seconds] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)  # baseline -> why it is not there
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Plain JSON values, without those of single users."""
         return {
             "rows": self.rows,
             "num_users": self.num_users,
             "num_positives": self.num_positives,
             "k": self.k,
+            "intervals": {
+                method: {metric: list(ends) for metric, ends in metrics.items()}
+                for method, metrics in self.intervals.items()
+            },
+            "segments": {name: asdict(segment) for name, segment in self.segments.items()},
+            "seconds": {method: asdict(seconds) for method, seconds in self.seconds.items()},
+            "left_out": self.left_out,
         }
 
+    def ahead(self, method: str, *, of: str, metric: str) -> Interval:
+        """The 95 % interval of how far one method's mean is above another's, user by user."""
+        return paired_interval(self.values[method][metric], other_E=self.values[of][metric])
+
     def table(self) -> str:
-        """The rows as text, a method a line."""
-        names = list(next(iter(self.rows.values()), {}))
-        width = max((len(method) for method in self.rows), default=6)
-        lines = [f"{'method':<{width}} " + " ".join(f"{name:>10}" for name in names)]
-        for method, metrics in self.rows.items():
-            lines.append(f"{method:<{width}} " + " ".join(f"{metrics[name]:>10.4f}" for name in names))
+        """The rows as text, a method a line, with the interval of NDCG and the seconds."""
+        lines = _aligned([self._heads(), *(self._cells(method) for method in self.rows)])
+        lines += [f"{name} left out: {reason}" for name, reason in self.left_out.items()]
         lines.append(f"{self.num_users} users, {self.num_positives} held-out items")
         return "\n".join(lines)
+
+    def segment_table(self, metric: str) -> str:
+        """One metric in every segment as text, a method a line; the users of each segment below."""
+        names = list(self.segments)
+        lines = [["method", *names]]
+        for method in self.rows:
+            rows = (segment.rows[method] for segment in self.segments.values())
+            lines.append([method, *(f"{row[metric]:.4f}" for row in rows)])
+        lines.append(["users", *(str(segment.num_users) for segment in self.segments.values())])
+        return "\n".join(_aligned(lines))
+
+    def _heads(self) -> list[str]:
+        names = list(next(iter(self.rows.values()), {}))
+        between = [f"{self._main} 95 %"] if self.intervals else []
+        return ["method", *names, *between, *(["fit s", "rank s"] if self.seconds else [])]
+
+    def _cells(self, method: str) -> list[str]:
+        row = self.rows[method]
+        names = next(iter(self.rows.values()))
+        cells = [method, *(f"{row[name]:.4f}" if name in row else "-" for name in names)]
+        if self.intervals:
+            low, high = self.intervals[method][self._main]
+            cells.append(f"{low:.4f}-{high:.4f}")
+        if self.seconds:
+            took = self.seconds[method]
+            cells += ["" if took.fit is None else f"{took.fit:.1f}", f"{took.rank:.1f}"]
+        return cells
+
+    @property
+    def _main(self) -> str:
+        return f"ndcg@{self.k}"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return [
+        line[0].ljust(widths[0])
+        + "".join("  " + cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
+        for line in lines
+    ]
 
 
 def evaluate(
@@ -99,37 +160,109 @@ def evaluate(
     """
     known = dataset.interactions.before(cut)
     test = held_out(dataset.interactions, cut=cut, num_users=len(dataset.users))
-    scorers: dict[str, Scorer] = {"two_tower": ModelScorer.of(model, dataset=dataset, known=known, test=test)}
-    scorers |= fit_baselines(dataset, events=known, seed=seed)
-    return judge(scorers, test=test, num_items=len(dataset.items), k=k)
+    scorers: dict[str, Scorer] = {MODEL: ModelScorer.of(model, dataset=dataset, known=known, test=test)}
+    fit_seconds = {}
+    for name, fit in baseline_fits(dataset, events=known, seed=seed, test=test).items():
+        started = time.perf_counter()
+        scorers[name] = fit()
+        fit_seconds[name] = time.perf_counter() - started
+    return judge(
+        scorers,
+        test=test,
+        num_items=len(dataset.items),
+        ks=(k,),
+        background=Background.of(dataset, known=known, test=test),
+        fit_seconds=fit_seconds,
+        missing=left_out(len(dataset.items)),
+        seed=seed,
+    )
 
 
-def judge(scorers: Mapping[str, Scorer], *, test: HeldOut, num_items: int, k: int = 10) -> Evaluation:
-    """Mean hit, recall, NDCG at k, reciprocal rank and coverage of each scorer, the seen items masked."""
-    rows = {}
+def judge(
+    scorers: Mapping[str, Scorer],
+    *,
+    test: HeldOut,
+    num_items: int,
+    ks: Sequence[int] = (10,),
+    background: Background | None = None,
+    fit_seconds: Mapping[str, float] | None = None,
+    missing: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Every scorer's lists of unseen items measured: accuracy at each k, the rest at the first.
+
+    With a background come novelty, diversity and calibration, and the segments. Raises ValueError for a k
+    below 1 and for scores that are NaN.
+    """
+    if not ks or min(ks) < 1:
+        raise ValueError(f"ks are the lengths of the lists that count, each at least 1; not {list(ks)}.")
+    ranked, seconds = {}, {}
     for name, scorer in scorers.items():
-        ranked = rank_unseen(scorer, test=test, depth=max(k, DEPTH))
-        metrics = rank_metrics(ranked, positives=test.positives, k=k) if len(test.users) else {}
-        rows[name] = {metric: float(values.mean()) for metric, values in metrics.items()}
-        rows[name]["coverage"] = coverage(ranked[:, :k], num_items=num_items)
-    return Evaluation(rows=rows, num_users=len(test.users), num_positives=len(test.positives.items), k=k)
+        started = time.perf_counter()
+        ranked[name] = rank_unseen(scorer, test=test, depth=max(*ks, DEPTH)).astype(np.int32)
+        seconds[name] = Seconds(fit=(fit_seconds or {}).get(name), rank=time.perf_counter() - started)
+    values = {
+        name: _of_users(lists, test=test, ks=ks, background=background) for name, lists in ranked.items()
+    }
+    return Evaluation(
+        rows={
+            name: _means(values[name]) | _of_all_lists(lists[:, : ks[0]], num_items=num_items)
+            for name, lists in ranked.items()
+        },
+        num_users=len(test),
+        num_positives=len(test.positives.items),
+        k=ks[0],
+        values=values,
+        intervals={name: intervals(columns, seed=seed) for name, columns in values.items() if columns},
+        segments=_segments(ranked, parts=_parts(test, background=background), k=ks[0]),
+        seconds=seconds,
+        left_out=dict(missing or {}),
+    )
 
 
-def rank_unseen(scorer: Scorer, *, test: HeldOut, depth: int) -> np.ndarray:
-    """(E, K) the best items that each evaluated user has not touched, best first, in chunks of users."""
-    ranked = []
-    for start in range(0, len(test.users), CHUNK):
-        rows = np.arange(start, min(start + CHUNK, len(test.users)))
-        scores_BI = scorer.scores(test.users[rows])
-        seen = test.seen.take(rows)
-        scores_BI[seen.rows(), seen.items] = -np.inf
-        ranked.append(top_k(scores_BI, k=depth))
-    return np.concatenate(ranked) if ranked else np.zeros((0, depth), dtype=np.int64)
+def _means(values: Mapping[str, np.ndarray]) -> dict[str, float]:
+    return {metric: float(np.nanmean(of_users)) for metric, of_users in values.items()}
+
+
+def _of_all_lists(ranked_EK: np.ndarray, *, num_items: int) -> dict[str, float]:
+    return {
+        "coverage": coverage(ranked_EK, num_items=num_items),
+        "gini": gini(ranked_EK, num_items=num_items),
+    }
+
+
+def _segments(ranked: Mapping[str, np.ndarray], *, parts: Mapping[str, Part], k: int) -> dict[str, Segment]:
+    return {
+        name: Segment(
+            num_users=len(part.rows),
+            rows={method: part.means(lists, k=k) for method, lists in ranked.items()},
+        )
+        for name, part in parts.items()
+    }
+
+
+def _parts(test: HeldOut, *, background: Background | None) -> dict[str, Part]:
+    if background is None or not len(test):
+        return {}
+    return parts_of(test.positives, known_items=background.known_items, popularity=background.popularity)
+
+
+def _of_users(
+    ranked_EK: np.ndarray, *, test: HeldOut, ks: Sequence[int], background: Background | None
+) -> dict[str, np.ndarray]:
+    if not len(test):
+        return {}
+    values: dict[str, np.ndarray] = {}
+    for k in ks:
+        values |= rank_metrics(ranked_EK, positives=test.positives, k=k)
+    reciprocal = values.pop("mrr")
+    beyond = background.metrics(ranked_EK[:, : ks[0]]) if background is not None else {}
+    return {**values, "mrr": reciprocal, **beyond}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelScorer:
-    """A trained model as a scorer, its users as of the cut."""
+    """A trained model as a scorer, each of its users as of their moment."""
 
     vectors: np.ndarray  # (E, D + 1), of the evaluated users
     row_of_user: np.ndarray  # (U,)
@@ -137,11 +270,11 @@ class ModelScorer:
 
     @classmethod
     def of(cls, model: Model, *, dataset: Dataset, known: Interactions, test: HeldOut) -> "ModelScorer":
-        """The scorer of the test's users, encoded from what was known at the cut."""
+        """The scorer of the test's users, encoded from what was known at their moments."""
         histories = Histories.from_interactions(
             known,
             num_users=len(dataset.users),
-            as_of=test.cut,
+            as_of=test.moments(len(dataset.users)),
             max_length=int(model.config.get("max_history", MAX_HISTORY)),
         )
         row_of_user = np.full(len(dataset.users), -1, dtype=np.int64)

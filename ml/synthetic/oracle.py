@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ml.data import Interactions, ItemSets
+from ml.data import Interactions
 from ml.evaluation import HeldOut, held_out
 from ml.metrics import rank_metrics, top_k
 from ml.synthetic.choices import TASTE_STRENGTH, taste_and_utility
@@ -35,7 +35,7 @@ def oracle_report(shop: SyntheticShop, *, k: int = 10) -> dict[str, dict[str, fl
             "popularity": np.tile(weight, (len(users), 1)),
         }
         for name, scores_BI in scores.items():
-            ranked[name].append(top_k(_mask(scores_BI, seen=test.seen.take(rows)), k=k))
+            ranked[name].append(top_k(test.mask(scores_BI, rows=rows), k=k))
     report = {name: _means(np.concatenate(lists), test=test, k=k) for name, lists in ranked.items()}
     return {
         **report,
@@ -89,11 +89,6 @@ def _softmax(utility_BJ: np.ndarray) -> np.ndarray:
     best_B = np.maximum(utility_BJ.max(axis=1, keepdims=True), np.finfo(np.float32).min)
     odds_BJ = np.exp(utility_BJ - best_B)
     return odds_BJ / np.maximum(odds_BJ.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-
-
-def _mask(scores_BI: np.ndarray, *, seen: ItemSets) -> np.ndarray:
-    scores_BI[seen.rows(), seen.items] = -np.inf
-    return scores_BI
 
 
 def _means(ranked_UK: np.ndarray, *, test: HeldOut, k: int) -> dict[str, float]:

@@ -9,6 +9,10 @@ NAMES = {
     "two_tower": "Two-tower model",
     "category_rule": "Category rule",
     "item_knn": "Item k-NN",
+    "decayed_cooccurrence": "Decayed co-occurrence",
+    "ials": "iALS",
+    "ease": "EASE^R",
+    "recent_popularity": "Recent popularity",
     "popularity": "Popularity",
     "random": "Random",
 }
@@ -16,14 +20,20 @@ HEADINGS = {
     "hit@10": "Hit@10",
     "recall@10": "Recall@10",
     "ndcg@10": "NDCG@10",
+    "map@10": "MAP@10",
     "mrr": "MRR",
     "coverage": "Coverage",
+    "gini": "Gini",
+    "novelty": "Novelty",
+    "diversity": "Diversity",
+    "calibration": "Miscalibration",
 }
+LOWER_IS_BETTER = ("gini", "calibration")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One metric of one method as text, and whether no method has more of it."""
+    """One metric of one method as text, and whether no method does better in it."""
 
     text: str
     is_best: bool
@@ -76,5 +86,6 @@ def _in_order(columns: dict[str, float]) -> list[str]:
 
 def _cell(by_method: gate.Rows, *, method: str, column: str) -> Cell:
     value = by_method[method].get(column)
-    best = max(row.get(column, 0) for row in by_method.values())
+    of_methods = [row[column] for row in by_method.values() if column in row]
+    best = (min if column in LOWER_IS_BETTER else max)(of_methods, default=None)
     return Cell(text="-" if value is None else f"{value:.4f}", is_best=value is not None and value == best)

@@ -232,6 +232,19 @@ def test_metrics_stand_in_one_order_with_the_best_of_each_marked() -> None:
     assert [cell.text for cell in random.cells] == ["0.4000", "0.1000", "1.0000"]
 
 
+def test_where_less_is_better_the_least_is_marked_and_a_gap_stays_a_gap() -> None:
+    rows = {
+        "two_tower": {"gini": 0.2, "diversity": 0.9},
+        "popularity": {"gini": 0.9},
+    }
+    table = metrics_table({"rows": rows})
+    assert table is not None
+    model, popularity = table.rows
+    assert [cell.is_best for cell in model.cells] == [True, True]
+    assert [cell.text for cell in popularity.cells] == ["0.9000", "-"]
+    assert not any(cell.is_best for cell in popularity.cells)
+
+
 def test_a_run_tells_how_long_it_took(alice: Client) -> None:
     start = timezone.now()
     run = TrainingRun.objects.create(
