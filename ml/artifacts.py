@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from ml.features import FeatureSpec
 from ml.folders import CONFIG, WEIGHTS, ArtifactError, checksum, new_folder, verify
 from ml.model import TrainedModel
-from ml.towers import TwoTower
+from ml.towers import TowerShape, TwoTower
 
-FORMAT = 1
+FORMAT = 2
 _NETWORK = "network."
 
 
@@ -61,13 +61,7 @@ def _rebuild(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> T
     users = FeatureSpec.from_dict(description["users"], ids=tensors["users.ids"].numpy())
     items = FeatureSpec.from_dict(description["items"], ids=tensors["items.ids"].numpy())
     config = description["config"]
-    network = TwoTower(
-        users=users,
-        items=items,
-        dim=config["embedding_dim"],
-        width=config["content_width"],
-        dim_ratio=config["dim_ratio"],
-    )
+    network = TwoTower(users=users, items=items, shape=TowerShape.of(config))
     weights = {
         name.removeprefix(_NETWORK): value for name, value in tensors.items() if name.startswith(_NETWORK)
     }

@@ -22,7 +22,7 @@ KIND_WEIGHTS: dict[str, float] = {
 STAR_WEIGHTS: tuple[float, ...] = (-1.0, -0.5, 0.25, 0.75, 1.0)
 
 DAY_SECONDS = 86_400
-MAX_HISTORY = 200
+MAX_HISTORY = 1_000
 
 _RATING_CODE = KINDS.index("rating")
 _WEIGHT_BY_CODE = np.array([KIND_WEIGHTS[kind] for kind in KINDS], dtype=np.float32)
@@ -45,6 +45,21 @@ def weight_of(kind: str, value: float | None) -> float:
     return float(weights_of(code, np.array([np.nan if value is None else value], dtype=np.float32))[0])
 
 
+def distinct(values: np.ndarray) -> np.ndarray:
+    """The values once each, ascending. By sorting: np.unique hashes integers, up to 18 times as slowly."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
+def is_among(values: np.ndarray, *, wanted: np.ndarray) -> np.ndarray:
+    """Whether each value is one of `wanted`. By sorting: np.isin took six times as long on integers."""
+    if not len(wanted):
+        return np.zeros(len(values), dtype=bool)
+    ordered = np.sort(wanted)
+    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    return np.asarray(ordered[place] == values)
+
+
 @dataclass(frozen=True, kw_only=True)
 class EntityTable:
     """Users or items as columns; the row number is the entity's dense index."""
@@ -58,7 +73,7 @@ class EntityTable:
     def __post_init__(self) -> None:
         if self.ids.ndim != 1 or not np.issubdtype(self.ids.dtype, np.integer):
             raise ValueError("EntityTable.ids must be a one-dimensional array of integer database keys.")
-        if len(np.unique(self.ids)) != len(self.ids):
+        if len(distinct(self.ids)) != len(self.ids):
             raise ValueError("EntityTable.ids repeats a key; give every entity one row.")
         for group in (self.numeric, self.categorical, self.multi, self.vectors):
             for name, column in group.items():
@@ -200,7 +215,7 @@ class ItemSets:
     def from_pairs(cls, user_index: np.ndarray, *, item_index: np.ndarray, num_users: int) -> "ItemSets":
         """The sets of unsorted, possibly repeated pairs."""
         width = int(item_index.max()) + 1 if len(item_index) else 1
-        keys = np.unique(user_index.astype(np.int64) * width + item_index)
+        keys = distinct(user_index.astype(np.int64) * width + item_index)
         offsets = np.searchsorted(keys // width, np.arange(num_users + 1)).astype(np.int64)
         return cls(offsets=offsets, items=(keys % width).astype(np.int32))
 
@@ -249,17 +264,24 @@ class Histories:
 
     @classmethod
     def from_interactions(
-        cls, interactions: Interactions, *, num_users: int, as_of: int, max_length: int = MAX_HISTORY
+        cls,
+        interactions: Interactions,
+        *,
+        num_users: int,
+        as_of: int | np.ndarray,
+        max_length: int = MAX_HISTORY,
     ) -> "Histories":
-        """The latest `max_length` items of each user at the moment `as_of`, in seconds."""
-        events = interactions.before(as_of)
-        events = events.take(events.weight != 0)
+        """The latest `max_length` items of each user before `as_of`: one second for all, or (U,) of each."""
+        moments = np.broadcast_to(np.asarray(as_of, dtype=np.int64), num_users)
+        events = interactions.take(
+            (interactions.timestamp < moments[interactions.user_index]) & (interactions.weight != 0)
+        )
         users, items, weights, times = merge_repeats(events)
         sizes = np.bincount(users, minlength=num_users)
         ends = np.cumsum(sizes)
         recent = np.arange(len(users)) >= np.repeat(ends - max_length, sizes)
         offsets = np.concatenate([[0], np.cumsum(np.minimum(sizes, max_length))]).astype(np.int64)
-        age = (as_of - times[recent]).astype(np.float32)
+        age = (moments[users[recent]] - times[recent]).astype(np.float32)
         return cls(offsets=offsets, item_index=items[recent], weight=weights[recent], age_seconds=age)
 
     @classmethod
@@ -286,6 +308,19 @@ class Histories:
         )
 
 
+def moments_ago(age_seconds: np.ndarray, *, offsets: np.ndarray) -> np.ndarray:
+    """(H,) float32: how many distinct moments of the same row came after each entry's; oldest entries first.
+
+    What was bought together is equally new, and where times are unknown everything is.
+    """
+    age = age_seconds.astype(np.float32)
+    older = np.concatenate([age[:-1] > age[1:], [False]]) if len(age) else np.zeros(0, dtype=bool)
+    ends = offsets[1:][np.diff(offsets) > 0] - 1
+    later = np.cumsum(older[::-1])[::-1]  # moments to the end of all rows
+    at_end = np.repeat(later[ends], np.diff(offsets)[np.diff(offsets) > 0])
+    return (later - at_end).astype(np.float32)
+
+
 def merge_repeats(events: Interactions) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(user, item, weight, time) of each pair once, sorted by user, then by the time of its last event."""
     if not len(events):
@@ -300,6 +335,14 @@ def merge_repeats(events: Interactions) -> tuple[np.ndarray, np.ndarray, np.ndar
     times = np.maximum.reduceat(events.timestamp[order], starts)
     pairs = keys[order][starts]
     users, items = (pairs // width).astype(np.int32), (pairs % width).astype(np.int32)
-    by_time = np.lexsort((times, users))
+    by_time = _by_user_and_time(users, times=times)
     weights = np.where(weakest < 0, weakest, strongest)[by_time]
     return users[by_time], items[by_time], weights, times[by_time]
+
+
+def _by_user_and_time(users: np.ndarray, *, times: np.ndarray) -> np.ndarray:
+    """The order by user, then time, then place. One key of both is sorted in a third of lexsort's time."""
+    span = int(times.max()) - int(times.min()) + 1
+    if (int(users.max()) + 1) * span >= 2**63:  # as with times in nanoseconds
+        return np.lexsort((times, users))
+    return np.argsort(users * np.int64(span) + (times - times.min()), kind="stable")

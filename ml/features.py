@@ -13,6 +13,7 @@ import numpy as np
 from ml.data import EntityTable, csr_positions
 
 CLIP = 5.0  # scaled numbers stay within this many robust deviations
+VECTOR_CLIP = 1e6  # of given vectors: above 1e18 their squares are infinite, and the item's vector is 0
 UNKNOWN = 0  # the first code of every vocabulary, and the id code of everybody unknown
 
 
@@ -256,4 +257,5 @@ def _vectors_of(table: EntityTable, name: str, *, width: int) -> np.ndarray:
         raise ValueError(
             f"Vectors {name!r} have width {matrix.shape[1]}, the model was trained with {width}."
         )
-    return np.nan_to_num(matrix.astype(np.float32, copy=False))
+    finite = np.nan_to_num(matrix.astype(np.float32, copy=False), posinf=0.0, neginf=0.0)
+    return np.clip(finite, -VECTOR_CLIP, VECTOR_CLIP, out=finite)

@@ -4,7 +4,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,20 @@ import torch
 
 from ml.artifacts import save_checkpoint
 from ml.config import TrainConfig
-from ml.data import Dataset, Histories, Interactions
+from ml.data import Dataset, Histories, Interactions, moments_ago
 from ml.evaluation import HeldOut
 from ml.features import UNKNOWN, FeatureSpec, concatenate
-from ml.losses import Pairs, softmax_loss
+from ml.losses import Pairs, loss_of
 from ml.metrics import rank_metrics, top_k
 from ml.model import TrainedModel, blank_user, encode_items, encode_users, shared_directions
-from ml.sampling import CandidateSampler, HidingPlan, UserBatch, UserPairs, draw_batch
-from ml.towers import EntityBatch, HistoryBatch, TwoTower
+from ml.optimizers import make_optimizer
+from ml.sampling import CandidateSampler, HidingPlan, UserBatch, UserPairs, draw_batch, trend
+from ml.spectral import spectral_vectors
+from ml.towers import EntityBatch, HistoryBatch, TowerShape, TwoTower
 
+SCORES_AT_ONCE = 20_000_000
+RIDGE = 0.01  # of the mean diagonal, in fit_linear
+LAST_RATE = 0.03  # of the learning rate, at the end
 OnProgress = Callable[[str, float, str], None]
 ShouldStop = Callable[[], bool]
 
@@ -45,6 +50,14 @@ class Hooks:
         if self.on_progress is not None:
             self.on_progress(stage, fraction, message)
 
+    def part(self, start: float, end: float) -> "Hooks":
+        """The hooks of work whose 0 to 1 is `start` to `end` of the whole."""
+
+        def on_progress(stage: str, fraction: float, message: str) -> None:
+            self.report(stage, start + (end - start) * fraction, message)
+
+        return replace(self, on_progress=on_progress)
+
 
 class Fit:
     """One fit of new towers to some events."""
@@ -61,23 +74,24 @@ class Fit:
         self.user_spec = FeatureSpec.fit(dataset.users, known=np.flatnonzero(active), beside=self.item_spec)
         self.users = concatenate(self.user_spec.encode(dataset.users), blank_user(self.user_spec))
         self.items = self.item_spec.encode(dataset.items)
-        self.network = TwoTower(
-            users=self.user_spec,
-            items=self.item_spec,
-            dim=config.embedding_dim,
-            width=config.content_width,
-            dim_ratio=config.dim_ratio,
-        )
+        shape = TowerShape.of(config.to_dict())
+        self.network = TwoTower(users=self.user_spec, items=self.item_spec, shape=shape)
         self.network.to(self.device)
-        self._start_from_popularity(popularity)
+        self._start_from_popularity(
+            self.pairs.recent_popularity(
+                len(dataset.items), half_life_days=config.recent_half_life_days or 0.0
+            )
+        )
         self._silence_unstated_values()
         self.sampled = len(dataset.items) > config.full_softmax_limit
         self.sampler = CandidateSampler(
             popularity=popularity, num_samples=config.num_samples, popular_share=config.popular_share
         )
         self.all_items = EntityBatch.from_encoded(self.items, device=self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        if config.spectral_start and popularity.any():
+            self._start_from_spectrum()
+        self.optimizer = make_optimizer(
+            self.network, learning_rate=config.learning_rate, weight_decay=config.weight_decay
         )
         self.history: list[dict[str, float]] = []
 
@@ -85,7 +99,7 @@ class Fit:
         """The best epoch, whose weights stay: the last of `epochs`, or the best on the validation users."""
         best, best_epoch, best_state = -1.0, epochs, None
         for epoch in range(1, epochs + 1):
-            entry = {"epoch": float(epoch), "loss": self._epoch(hooks)}
+            entry = {"epoch": float(epoch), "loss": self._epoch(epoch, hooks=hooks)}
             checked = valid is not None and epoch % self.config.evaluate_every == 0
             if valid is not None and checked:
                 entry |= self.validate(valid)
@@ -104,23 +118,29 @@ class Fit:
             self.network.load_state_dict(best_state)
         return best_epoch
 
-    def _epoch(self, hooks: Hooks) -> float:
+    def _epoch(self, epoch: int, *, hooks: Hooks) -> float:
         users = self.rng.permutation(self.pairs.trainable_users)
-        batch_users = self.config.batch_users or int(np.clip(len(users) // 4, 256, 512))
+        batch_users = users_at_once(self.config, num_users=len(users))
         plan = HidingPlan(
-            history_drop=self.config.history_drop,
+            # Who is known by the id alone says nothing once the history is gone.
+            history_drop=self.config.history_drop if self.network.user.profile.widths else 0.0,
             next_share=self.config.next_share,
             hide_share=self.config.hide_share,
-            recent_half_life_days=self.config.recent_half_life_days,
+            recent_half_life_days=self.config.recent_half_life_days or 0.0,
+            kind_power=self.config.kind_power,
+            heavy_power=self.config.heavy_power,
         )
         losses = []
         self.network.train()
         # Equal parts: a rest of two users would be a step as large and far noisier than the others.
-        for part in np.array_split(users, -(-len(users) // batch_users)):
+        parts = np.array_split(users, -(-len(users) // batch_users))
+        for step, part in enumerate(parts):
             hooks.check()
+            done = (epoch - 1 + step / len(parts)) / self.config.max_epochs
+            self.optimizer.learning_rate = self.config.learning_rate * (1 - (1 - LAST_RATE) * done)
             batch = draw_batch(self.pairs, users=part, plan=plan, rng=self.rng)
             loss = self._loss(batch)
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
             losses.append(float(loss.detach()))
@@ -135,7 +155,7 @@ class Fit:
             item_row=self._tensor(place(batch.history_item)),
             weight=self._tensor(batch.history_weight),
             age_seconds=self._tensor(batch.history_age),
-            rank=self._tensor(_ranks(batch.history_offsets)),
+            rank=self._tensor(moments_ago(batch.history_age, offsets=batch.history_offsets)),
         )
         user_BD = self.network.user.encode(
             profile,
@@ -149,19 +169,18 @@ class Fit:
             column=self._tensor(place(batch.target_item)),
             weight=self._tensor(batch.target_weight),
             row_weight=self._tensor(batch.row_weight),
-            hidden_row=self._tensor(batch.history_row),
-            hidden_column=self._tensor(place(batch.history_item)),
+            hidden_row=self._tensor(batch.known_row),
+            hidden_column=self._tensor(place(batch.known_item)),
             negative_row=self._tensor(batch.negative_row),
             negative_column=self._tensor(place(batch.negative_item)),
         )
-        return softmax_loss(
+        return loss_of(
             user_BD,
             item_CD=vector_ID,
             bias_C=bias_I,
             pairs=pairs,
-            temperature=self.config.temperature,
+            config=self.config.loss_config,
             log_q_C=log_q,
-            dislike_weight=self.config.dislike_weight,
         )
 
     def _candidates(self, batch: UserBatch) -> tuple[np.ndarray | None, torch.Tensor | None]:
@@ -189,7 +208,8 @@ class Fit:
 
     def _profiles(self, users: np.ndarray) -> tuple[EntityBatch, torch.Tensor]:
         """The users' profiles, some as if they were guests, and id codes, some as if they were new."""
-        as_guest = self.rng.random(len(users)) < self.config.profile_dropout
+        dropout = self.config.profile_dropout if self.network.user.profile.widths else 0.0
+        as_guest = self.rng.random(len(users)) < dropout
         as_new = as_guest | (self.rng.random(len(users)) < self.config.user_id_dropout)
         encoded = self.users.take(np.where(as_guest, len(self.dataset.users), users))
         id_code = np.where(as_new, UNKNOWN, encoded.id_code)
@@ -205,6 +225,19 @@ class Fit:
             weight[torch.from_numpy(self.items.id_code), 0] = torch.from_numpy(bias).float()
             weight[UNKNOWN] = float(unknown)
 
+    def _start_from_spectrum(self) -> None:
+        """Begin with items at the leading directions of who liked what, as content allows."""
+        vectors = spectral_vectors(
+            self.pairs.wants(len(self.dataset.items)), dim=self.config.embedding_dim, rng=self.rng
+        )
+        known = torch.from_numpy(np.flatnonzero(self.items.id_code != UNKNOWN)).to(self.device)
+        target_ND, tower = self._tensor(vectors)[known], self.network.item
+        with torch.no_grad():
+            if tower.widths:
+                fit_linear(tower.linear, tower.fuse(self.all_items)[known], targets_ND=target_ND)
+                target_ND = target_ND - tower.content(self.all_items)[known]
+            tower.id_table.weight[self._tensor(self.items.id_code)[known]] = target_ND
+
     def _silence_unstated_values(self) -> None:
         """Let values that nobody stated say nothing, but for where the items that have them point."""
         if self.user_spec.num_multi:
@@ -212,14 +245,27 @@ class Fit:
             with torch.no_grad():
                 self.network.user.profile.multi.weight[torch.from_numpy(~stated)] = 0.0
 
+    def follow_trend(self, strength: float) -> None:
+        """Add so much of the latest trend to the known items' biases."""
+        rising_I = trend(
+            self.pairs,
+            num_items=len(self.dataset.items),
+            short_days=self.config.trend_days,
+            long_days=self.config.recent_half_life_days or 0.0,
+        )
+        known = np.flatnonzero(self.items.id_code != UNKNOWN)
+        with torch.no_grad():
+            weight = self.network.item.id_bias.weight
+            weight[self._tensor(self.items.id_code[known]), 0] += strength * self._tensor(rising_I[known])
+
     def validate(self, valid: HeldOut) -> dict[str, float]:
-        """Mean metrics at 20 on the held-out users, as of the cut."""
+        """Mean metrics at 20 on the held-out users, each as of their moment."""
         self.network.eval()
         item_vectors = self._item_vectors()
         histories = Histories.from_interactions(
             self.events,
             num_users=len(self.dataset.users),
-            as_of=valid.cut,
+            as_of=valid.moments(len(self.dataset.users)),
             max_length=self.config.max_history,
         ).take(valid.users)
         vectors = encode_users(
@@ -229,9 +275,13 @@ class Fit:
             item_vectors=item_vectors,
             directions=self._directions(item_vectors),
         )
-        scores = vectors @ item_vectors.T
-        scores[valid.seen.rows(), valid.seen.items] = -np.inf
-        metrics = rank_metrics(top_k(scores, k=20), positives=valid.positives, k=20)
+        ranked = [
+            top_k(valid.mask(vectors[rows] @ item_vectors.T, rows=rows), k=20)
+            for rows in np.array_split(
+                np.arange(len(valid)), -(-len(valid) * len(item_vectors) // SCORES_AT_ONCE)
+            )
+        ]
+        metrics = rank_metrics(np.concatenate(ranked), positives=valid.positives, k=20)
         return {name: float(values.mean()) for name, values in metrics.items()}
 
     def finish(self) -> TrainedModel:
@@ -260,6 +310,11 @@ class Fit:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
 
 
+def users_at_once(config: TrainConfig, *, num_users: int) -> int:
+    """The users of a batch: as set, or by the number of users to train on."""
+    return min(config.batch_users or int(np.clip(num_users // 4, 256, 512)), max(num_users, 1))
+
+
 def prepare_torch(config: TrainConfig) -> torch.device:
     """The device to train on, with torch seeded, its threads set and denormals, which slow a CPU, flushed."""
     torch.manual_seed(config.seed)
@@ -273,7 +328,12 @@ def prepare_torch(config: TrainConfig) -> torch.device:
     return torch.device("cuda" if cuda and config.device != "cpu" else "cpu")
 
 
-def _ranks(offsets: np.ndarray) -> np.ndarray:
-    """For each entry of a CSR structure its distance from the end of its row."""
-    sizes = np.diff(offsets)
-    return (np.repeat(offsets[1:], sizes) - 1 - np.arange(offsets[-1])).astype(np.float32)
+def fit_linear(layer: torch.nn.Linear, inputs_NW: torch.Tensor, *, targets_ND: torch.Tensor) -> None:
+    """Set a layer to the ridge regression of the targets on its inputs."""
+    ones_N1 = inputs_NW.new_ones(len(inputs_NW), 1)
+    with_one_NW = torch.cat([inputs_NW, ones_N1], dim=1).double()
+    gram_WW = with_one_NW.T @ with_one_NW
+    gram_WW.diagonal().add_(RIDGE * gram_WW.diagonal().mean())
+    solved_WD = torch.linalg.solve(gram_WW, with_one_NW.T @ targets_ND.double()).float()
+    layer.weight.copy_(solved_WD[:-1].T)
+    layer.bias.copy_(solved_WD[-1])

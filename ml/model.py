@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ml.data import EntityTable, Histories
+from ml.data import EntityTable, Histories, moments_ago
 from ml.features import Encoded, FeatureSpec, one_row
 from ml.towers import EntityBatch, HistoryBatch, TwoTower
 
@@ -117,7 +117,7 @@ def encode_users(
     item_vectors: np.ndarray,
     directions: np.ndarray,
 ) -> np.ndarray:
-    """(U, D + 1) float32: L2-normal vectors, then a column of ones."""
+    """(U, D + 1) float32: vectors at most as long as ml.breadth says, then a column of ones."""
     device = next(network.parameters()).device
     vectors_ID = torch.from_numpy(np.ascontiguousarray(item_vectors[:, :-1])).to(device)
     directions_PD = torch.from_numpy(directions).to(device)
@@ -133,15 +133,14 @@ def encode_users(
 
 
 def history_batch(histories: Histories, *, device: torch.device) -> HistoryBatch:
-    """Histories as tensors, each entry with its rank from the newest."""
-    sizes = np.diff(histories.offsets)
-    rank = np.repeat(histories.offsets[1:], sizes) - 1 - np.arange(len(histories.item_index))
+    """Histories as tensors, each entry with the number of moments since it."""
+    rank = moments_ago(histories.age_seconds, offsets=histories.offsets)
     return HistoryBatch(
         offsets=torch.from_numpy(histories.offsets[:-1]).to(device),
         item_row=torch.from_numpy(histories.item_index.astype(np.int64)).to(device),
         weight=torch.from_numpy(histories.weight).to(device),
         age_seconds=torch.from_numpy(histories.age_seconds).to(device),
-        rank=torch.from_numpy(rank.astype(np.float32)).to(device),
+        rank=torch.from_numpy(rank).to(device),
     )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from ml.data import DAY_SECONDS
+from ml.breadth import breadth_scale
+from ml.data import DAY_SECONDS, moments_ago
 from ml.features import Encoded, FeatureSpec, one_row
 from ml.folders import CONFIG, WEIGHTS, ArtifactError, verify
 
@@ -37,6 +38,7 @@ class NumpyUserTower:
     item_vectors: np.ndarray  # (I, D) float32
     directions: np.ndarray  # (P, D) float32, where each stated value points
     max_history: int
+    breadth: float
 
     def encode_user(
         self,
@@ -47,7 +49,7 @@ class NumpyUserTower:
         user_id: int | None = None,
         history: Sequence[HistoryEvent] = (),
     ) -> np.ndarray:
-        """(D + 1,) float32: the L2-normal user vector, then 1; its product with a stored item is the score.
+        """(D + 1,) float32: the user vector, then 1; its product with a stored item is the score.
 
         Whatever is not given counts as missing; items unknown to the version are skipped. About 0.2 ms.
         """
@@ -58,9 +60,11 @@ class NumpyUserTower:
             entity_id=-1 if user_id is None else user_id,
         )
         encoded = self.spec.encode(row)
-        vector_D = self._profile(encoded) + self._stated(encoded) + self._history(history)
-        length = max(float(np.linalg.norm(vector_D)), 1e-12)
-        return np.append(vector_D / length, 1.0).astype(np.float32)
+        rows, weight_H, age_H = self._merged(history)
+        vector_D = self._profile(encoded) + self._stated(encoded) + self._history(rows, weight_H, age_H)
+        length = np.sqrt((vector_D**2).sum() + _softplus(self.weights["doubt"]) ** 2)
+        scale = breadth_scale(len(rows), breadth=self.breadth) / length
+        return np.append(scale * vector_D, 1.0).astype(np.float32)
 
     def _profile(self, encoded: Encoded) -> np.ndarray:
         weights = self.weights
@@ -89,20 +93,20 @@ class NumpyUserTower:
         mean_D = encoded.multi_weight @ self.directions[encoded.multi_code]
         return mean_D @ self.weights["shared.map"]
 
-    def _history(self, events: Sequence[HistoryEvent]) -> np.ndarray:
-        rows, weight_H, age_H = self._merged(events)
+    def _history(self, rows: np.ndarray, weight_H: np.ndarray, age_H: np.ndarray) -> np.ndarray:
         weights = self.weights
         strength_H = np.maximum(np.abs(weight_H), 1e-6) ** _softplus(weights["history.power"])
         strength_H = strength_H * np.where(weight_H < 0, -_softplus(weights["history.dislike"]), 1.0)
         step, day = _softplus(weights["history.decay"])
-        rank_H = np.arange(len(rows))[::-1]
+        rank_H = moments_ago(age_H, offsets=np.array([0, len(rows)]))
         fading_H = np.exp(-step * rank_H - day * np.log1p(np.maximum(age_H / DAY_SECONDS, 0.0)))
         patience, maps = _softplus(weights["history.patience"]), weights["history.maps"]
         total_D = np.zeros(self.item_vectors.shape[1])
         for part, weight in enumerate((strength_H, strength_H * fading_H)):
             bag_D = weight @ self.item_vectors[rows]
             total_D += bag_D / (np.sqrt((bag_D**2).sum() + 1e-12) + patience[part]) @ maps[part]
-        return total_D
+        hidden_W = np.maximum(weights["history.hidden.weight"] @ total_D, 0.0)
+        return total_D + weights["history.output.weight"] @ hidden_W
 
     def _merged(self, events: Sequence[HistoryEvent]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, weights and ages of the known items, each once, oldest first, as in ml.data.Histories."""
@@ -138,6 +142,7 @@ def load_user_tower(folder: Path, *, expected_sha256: str | None = None) -> Nump
             item_vectors=tensors["item_vectors"][order, :-1],
             directions=tensors["directions"],
             max_history=int(description["config"]["max_history"]),
+            breadth=float(description["config"]["breadth"]),
         )
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise ArtifactError(

@@ -4,13 +4,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.breadth import BREADTH_AT, FEW_EVENTS
 from ml.data import DAY_SECONDS
 from ml.features import Encoded, FeatureSpec
+
+USER_ID_LENGTH = 0.3  # at the start: what somebody did says more than who they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ class HistoryBatch:
     item_row: Tensor  # (H,) rows of the item vectors given beside it
     weight: Tensor  # (H,)
     age_seconds: Tensor  # (H,)
-    rank: Tensor  # (H,) 0 for a user's newest entry
+    rank: Tensor  # (H,) moments since: 0 for a user's newest entry, and all that came with it
 
 
 def share_width(spec: FeatureSpec, *, width: int, dim_ratio: Mapping[str, float]) -> dict[str, int]:
@@ -71,11 +75,19 @@ def share_width(spec: FeatureSpec, *, width: int, dim_ratio: Mapping[str, float]
 class EntityTower(nn.Module):
     """A vector for each entity: its id's, or the shared unknown's, plus what its content says."""
 
-    def __init__(self, spec: FeatureSpec, *, dim: int, width: int, dim_ratio: Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        spec: FeatureSpec,
+        *,
+        dim: int,
+        width: int,
+        dim_ratio: Mapping[str, float],
+        id_length: float = 1.0,
+    ) -> None:
         super().__init__()
         self.widths = share_width(spec, width=width, dim_ratio=dim_ratio)
         self.id_table = nn.Embedding(len(spec.ids) + 1, dim)
-        nn.init.normal_(self.id_table.weight, std=dim**-0.5)
+        nn.init.normal_(self.id_table.weight, std=id_length * dim**-0.5)
         with torch.no_grad():
             self.id_table.weight[0].zero_()
         if "numeric" in self.widths:
@@ -98,7 +110,13 @@ class EntityTower(nn.Module):
         return vector_ND + self.content(batch) if self.widths else vector_ND
 
     def content(self, batch: EntityBatch) -> Tensor:
-        """(N, D): the fused parts of what is known beside the id."""
+        """(N, D): what is known beside the id says this."""
+        fused_NW = self.fuse(batch)
+        added_ND: Tensor = self.output(functional.relu(self.hidden(fused_NW)))
+        return self.linear(fused_NW) + added_ND
+
+    def fuse(self, batch: EntityBatch) -> Tensor:
+        """(N, W): the groups of features side by side."""
         parts = []
         if "numeric" in self.widths:
             parts.append(self.numeric(batch.numeric))
@@ -109,8 +127,7 @@ class EntityTower(nn.Module):
                 self.multi(batch.multi_code, batch.multi_offsets, per_sample_weights=batch.multi_weight)
             )
         parts += [projection(batch.vectors[name]) for name, projection in self.vectors.items()]
-        fused_NW = torch.cat(parts, dim=1)
-        return self.linear(fused_NW) + self.output(functional.relu(self.hidden(fused_NW)))
+        return torch.cat(parts, dim=1)
 
 
 def _bag(rows: int, width: int) -> nn.EmbeddingBag:
@@ -145,15 +162,20 @@ class HistoryEncoder(nn.Module):
 
     Entries count by |weight| to a learned power; disliked ones are subtracted with a learned strength. A bag
     is shortened to p / (|p| + c) with a learned c, so that one view says less than a hundred purchases.
+    Hidden units, which start at nothing, add what a linear map cannot say.
     """
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, *, width: int) -> None:
         super().__init__()
         self.power = nn.Parameter(torch.tensor(-0.5))
         self.dislike = nn.Parameter(torch.tensor(0.5))
         self.decay = nn.Parameter(torch.tensor([-1.5, -1.5]))  # a step, a unit of log days
         self.patience = nn.Parameter(torch.tensor([0.0, 0.0]))
         self.maps = nn.Parameter(torch.stack([torch.eye(dim), 0.5 * torch.eye(dim)]))
+        self.hidden = nn.Linear(dim, width, bias=False)
+        nn.init.normal_(self.hidden.weight, std=dim**-0.5)
+        self.output = nn.Linear(width, dim, bias=False)
+        nn.init.zeros_(self.output.weight)
 
     def forward(self, history: HistoryBatch, *, item_vectors: Tensor) -> Tensor:
         """(B, D) from histories whose item rows point into `item_vectors` (rows, D)."""
@@ -162,9 +184,11 @@ class HistoryEncoder(nn.Module):
         step, day = functional.softplus(self.decay)
         days_H = (history.age_seconds / DAY_SECONDS).clamp_min(0.0)
         fading_H = torch.exp(-step * history.rank - day * torch.log1p(days_H))
-        return self._pooled(history, item_vectors, strength_H, 0) + self._pooled(
+        pooled_BD = self._pooled(history, item_vectors, strength_H, 0) + self._pooled(
             history, item_vectors, strength_H * fading_H, 1
         )
+        added_BD: Tensor = self.output(functional.relu(self.hidden(pooled_BD)))
+        return pooled_BD + added_BD
 
     def _pooled(self, history: HistoryBatch, item_vectors: Tensor, weight_H: Tensor, part: int) -> Tensor:
         bag_BD = functional.embedding_bag(
@@ -216,22 +240,36 @@ class SharedValues(nn.Module):
         return mean_BD @ self.map
 
 
+def _lengths(history: HistoryBatch, *, breadth: float) -> Tensor:
+    """(B,) ml.breadth.breadth_scale of each user's number of events."""
+    ends_B = torch.cat([history.offsets[1:], history.offsets.new_tensor([len(history.item_row)])])
+    num_events_B = (ends_B - history.offsets).clamp_min(FEW_EVENTS).float()
+    return ((1 + num_events_B) / (1 + BREADTH_AT)) ** -breadth
+
+
 class UserTower(nn.Module):
-    """User vectors of length 1: the profile's EntityTower, its stated values and the history encoder."""
+    """User vectors: the profile's EntityTower, stated values and history, brought to about one length.
+
+    What says little beside a learned doubt stays short, so that whoever is unknown gets what is popular.
+    """
 
     def __init__(
         self,
         spec: FeatureSpec,
         *,
         items: FeatureSpec,
-        dim: int,
-        width: int,
-        dim_ratio: Mapping[str, float],
+        shape: "TowerShape",
     ) -> None:
         super().__init__()
-        self.profile = EntityTower(spec, dim=dim, width=width, dim_ratio=dim_ratio)
-        self.shared = SharedValues(spec, items, dim=dim)
-        self.history = HistoryEncoder(dim)
+        self.breadth = shape.breadth
+        self.doubt = nn.Parameter(torch.tensor(-1.0))
+        self.profile = EntityTower(
+            spec, dim=shape.dim, width=shape.width, dim_ratio=shape.dim_ratio, id_length=USER_ID_LENGTH
+        )
+        if self.profile.widths:  # who has a history begins as what it says
+            self.profile.linear.weight.data *= 0.1
+        self.shared = SharedValues(spec, items, dim=shape.dim)
+        self.history = HistoryEncoder(shape.dim, width=shape.history_width)
 
     def encode(
         self,
@@ -242,23 +280,40 @@ class UserTower(nn.Module):
         directions: Tensor,
         id_code: Tensor | None = None,
     ) -> Tensor:
-        """(B, D) L2-normal vectors; `directions` are those of SharedValues."""
+        """(B, D) vectors, at most as long as ml.breadth says; `directions` are those of SharedValues."""
         profile_BD = self.profile(batch, id_code=id_code) + self.shared(batch, directions=directions)
-        return functional.normalize(profile_BD + self.history(history, item_vectors=item_vectors), dim=1)
+        vector_BD = profile_BD + self.history(history, item_vectors=item_vectors)
+        doubt = functional.softplus(self.doubt)
+        length_B = (vector_BD.square().sum(dim=1) + doubt.square()).sqrt()
+        return vector_BD * (_lengths(history, breadth=self.breadth) / length_B)[:, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerShape:
+    """The sizes of both towers."""
+
+    dim: int
+    width: int  # of an entity's content
+    history_width: int
+    dim_ratio: Mapping[str, float]
+    breadth: float
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "TowerShape":
+        """The shape that a training's settings (ml.config.TrainConfig.to_dict) ask for."""
+        return cls(
+            dim=config["embedding_dim"],
+            width=config["content_width"],
+            history_width=config["history_width"],
+            dim_ratio=config["dim_ratio"],
+            breadth=config["breadth"],
+        )
 
 
 class TwoTower(nn.Module):
-    """Both towers, and the temperature that divides their cosine."""
+    """Both towers; their vectors' inner product over the temperature, plus the item's bias, is the logit."""
 
-    def __init__(
-        self,
-        *,
-        users: FeatureSpec,
-        items: FeatureSpec,
-        dim: int,
-        width: int,
-        dim_ratio: Mapping[str, float],
-    ) -> None:
+    def __init__(self, *, users: FeatureSpec, items: FeatureSpec, shape: TowerShape) -> None:
         super().__init__()
-        self.user = UserTower(users, items=items, dim=dim, width=width, dim_ratio=dim_ratio)
-        self.item = ItemTower(items, dim=dim, width=width, dim_ratio=dim_ratio)
+        self.user = UserTower(users, items=items, shape=shape)
+        self.item = ItemTower(items, dim=shape.dim, width=shape.width, dim_ratio=shape.dim_ratio)

@@ -1,17 +1,19 @@
-"""Trains a two-tower model: the number of epochs found on the newest events, then a fit on all of them."""
+"""Trains a two-tower model: what depends on the data is settled on the newest events, then all are fitted."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ml.config import TrainConfig
 from ml.data import Dataset, Interactions, cut_in_time
-from ml.evaluation import HeldOut, held_out
-from ml.fitting import Fit, Hooks, OnProgress, ShouldStop, TrainingCancelled
+from ml.fitting import Fit, Hooks, OnProgress, ShouldStop, TrainingCancelled, users_at_once
 from ml.model import TrainedModel
+from ml.searching import half_lives_of, search
+from ml.splits import HeldOut, Split, held_out
 
-__all__ = ["NotEnoughData", "TrainConfig", "TrainedModel", "TrainingCancelled", "train"]
+__all__ = ["NotEnoughData", "OutOfDeviceMemory", "TrainConfig", "TrainedModel", "TrainingCancelled", "train"]
 
 MIN_POSITIVES = 20
 MIN_ENTITIES = 2
@@ -21,34 +23,77 @@ class NotEnoughData(ValueError):
     """There is too little to learn from; the message says what is missing."""
 
 
+class OutOfDeviceMemory(RuntimeError):
+    """The device's memory did not suffice, nor for batches of half the size."""
+
+
 def train(
     dataset: Dataset,
     config: TrainConfig,
     *,
+    valid: Split | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     checkpoint_dir: Path | None = None,
 ) -> TrainedModel:
     """A model of all the dataset's events.
 
-    The number of epochs is found on the newest part of the events, held out; then the towers are fitted anew
-    on everything for that long. Same data, config and machine give the same model, bit for bit on the CPU.
-    Raises NotEnoughData and TrainingCancelled.
+    What depends on the data (ml.searching) is settled on the newest part of the events, held out, or on
+    `valid`, a split of the dataset's events; then the towers are fitted anew on everything. A device that
+    runs out of memory is tried once more with half as many users a batch. The model's config says what was
+    settled and halved. Same data, config and machine give the same model, bit for bit on the CPU.
+
+    Raises NotEnoughData, TrainingCancelled and OutOfDeviceMemory.
     """
     require_enough(dataset)
     hooks = Hooks(on_progress=on_progress, should_stop=should_stop, checkpoint_dir=checkpoint_dir)
-    earlier, valid = inner_split(dataset, config)
-    if not len(valid.users):
-        fit = Fit(dataset, events=dataset.interactions, config=config)
-        fit.run(config.max_epochs, hooks=hooks, stage="train")
-        return fit.finish()
-    search = Fit(dataset, events=earlier, config=config)
-    best_epoch = search.run(config.max_epochs, hooks=hooks, stage="train", valid=valid)
+    try:
+        return _train(dataset, config, valid=valid, hooks=hooks)
+    except torch.cuda.OutOfMemoryError:
+        smaller = _with_half_batches(dataset, config)
+    # Out here the failed fit's tensors have gone with its traceback.
+    torch.cuda.empty_cache()
+    hooks.report("train", 0.0, f"out of device memory; again with batch_users {smaller.batch_users}")
+    try:
+        return _train(dataset, smaller, valid=valid, hooks=hooks)
+    except torch.cuda.OutOfMemoryError as error:
+        raise OutOfDeviceMemory(
+            f"The device ran out of memory, also with batch_users {smaller.batch_users}; set a lower "
+            "batch_users or num_samples, a full_softmax_limit below the number of items, or device=cpu."
+        ) from error
+
+
+def _train(dataset: Dataset, config: TrainConfig, *, valid: Split | None, hooks: Hooks) -> TrainedModel:
+    if config.stop_epoch:
+        return _fit_all(dataset, config, hooks=hooks, stage="train")
+    earlier, test = inner_split(dataset, config) if valid is None else (valid.known, valid.test)
+    test = _at_most(test, config=config)
+    found = search(dataset, config, events=earlier, valid=test, hooks=hooks) if len(test.users) else None
+    if found is None:
+        return _fit_all(dataset, config, hooks=hooks, stage="train")
     if not config.refit:
-        return search.finish()
-    final = Fit(dataset, events=dataset.interactions, config=config)
-    final.run(best_epoch, hooks=hooks, stage="refit")
-    return replace(final.finish(), history=tuple(search.history))
+        return found.fit.finish()
+    model = _fit_all(dataset, found.config, hooks=hooks, stage="refit")
+    return replace(model, history=tuple(found.fit.history))
+
+
+def _with_half_batches(dataset: Dataset, config: TrainConfig) -> TrainConfig:
+    events = dataset.interactions.take(dataset.interactions.weight > 0)
+    num_users = len(np.unique(events.user_index))
+    return replace(config, batch_users=max(1, users_at_once(config, num_users=num_users) // 2))
+
+
+def _fit_all(dataset: Dataset, config: TrainConfig, *, hooks: Hooks, stage: str) -> TrainedModel:
+    """A model of all events by settled settings; what is left open takes its plainest value."""
+    if config.recent_half_life_days is None:
+        config = replace(config, recent_half_life_days=half_lives_of(config, events=dataset.interactions)[-1])
+    config = replace(config, trend_strength=config.trend_strength or 0.0)
+    fit = Fit(dataset, events=dataset.interactions, config=config)
+    if not len(fit.pairs.trainable_users):
+        raise NotEnoughData("Whatever a user liked, the same user disliked too; log or import more first.")
+    fit.run(config.stop_epoch or config.max_epochs, hooks=hooks, stage=stage)
+    fit.follow_trend(config.trend_strength or 0.0)
+    return fit.finish()
 
 
 def require_enough(dataset: Dataset) -> None:
@@ -75,13 +120,15 @@ def inner_split(dataset: Dataset, config: TrainConfig) -> tuple[Interactions, He
     valid = held_out(events, cut=cut, num_users=len(dataset.users))
     if len(valid.users) < MIN_ENTITIES:
         earlier, valid = _random_split(events, num_users=len(dataset.users), config=config)
-    rng = np.random.default_rng(config.seed)
-    if len(valid.users) > config.valid_users:
-        kept = np.sort(rng.choice(len(valid.users), size=config.valid_users, replace=False))
-        valid = replace(
-            valid, users=valid.users[kept], seen=valid.seen.take(kept), positives=valid.positives.take(kept)
-        )
     return earlier, valid
+
+
+def _at_most(valid: HeldOut, *, config: TrainConfig) -> HeldOut:
+    """The test on no more than valid_users of its users, drawn by the seed."""
+    if len(valid.users) <= config.valid_users:
+        return valid
+    rng = np.random.default_rng(config.seed)
+    return valid.take(np.sort(rng.choice(len(valid.users), size=config.valid_users, replace=False)))
 
 
 def _random_split(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from django.utils import timezone
@@ -13,9 +13,6 @@ from ml.config import TrainConfig
 from ml.data import KINDS, cut_in_time
 from recommender import copying, datasets
 
-if TYPE_CHECKING:  # torch takes seconds to import, and only training processes need it
-    from ml.training import TrainedModel
-
 TEST_SHARE = 0.2
 OnProgress = Callable[[str, float, str], None]
 ShouldStop = Callable[[], bool]
@@ -23,11 +20,11 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """An evaluation, and how long the model that it judged was trained."""
+    """An evaluation, and the settings that the model it judged was trained by."""
 
     metrics: dict[str, Any]  # as ml.evaluation.Evaluation.to_dict gives them
     table: str
-    best_epoch: int
+    config: TrainConfig  # with what the trial settled: half-life and number of epochs
 
 
 def evaluate_held_out(
@@ -63,7 +60,7 @@ def evaluate_held_out(
     )
     report("evaluate", 0.9, "Judging the model beside its baselines")
     result = evaluation.evaluate(data, cut=cut, model=model, k=k, seed=seed)
-    return Trial(metrics=result.to_dict(), table=result.table(), best_epoch=_best_epoch(model))
+    return Trial(metrics=result.to_dict(), table=result.table(), config=TrainConfig.from_dict(model.config))
 
 
 def _cut(now: datetime) -> int:
@@ -75,11 +72,3 @@ def _cut(now: datetime) -> int:
 def _overall(stage: str, fraction: float) -> float:
     """Return the part of the whole trial: the search for the number of epochs, then the fit for as long."""
     return 0.1 + 0.5 * fraction if stage == "train" else 0.6 + 0.3 * fraction
-
-
-def _best_epoch(model: "TrainedModel") -> int:
-    """Return the epoch with the best validation, or the last where nothing was held out for it."""
-    checked = [entry for entry in model.history if "ndcg@20" in entry] or list(model.history)
-    if "ndcg@20" in checked[0]:
-        return int(max(checked, key=lambda entry: entry["ndcg@20"])["epoch"])
-    return int(checked[-1]["epoch"])

@@ -92,7 +92,7 @@ def _train_and_activate(run: TrainingRun, *, report: Reporter, force: bool) -> N
     data = datasets.build_dataset(
         on_progress=lambda fraction, message: report("Reading all events", 0.5 + 0.05 * fraction, message)
     )
-    model = _fit_everything(data, config=config, epochs=trial.best_epoch, report=report)
+    model = _fit_everything(data, config=trial.config, report=report)
     version = _register(run, model=model, data=data, trial=trial, verdict=verdict)
     report("Registering", 0.8, f"Registered {version}.")
     if not verdict.passed:
@@ -103,15 +103,14 @@ def _train_and_activate(run: TrainingRun, *, report: Reporter, force: bool) -> N
     _refresh_feature_store(run)
 
 
-def _fit_everything(data: Dataset, *, config: TrainConfig, epochs: int, report: Reporter) -> "TrainedModel":
-    """Return a model of all events, trained for as long as the trial found best, with nothing held out."""
+def _fit_everything(data: Dataset, *, config: TrainConfig, report: Reporter) -> "TrainedModel":
+    """Return a model of all events by the settings that the trial settled, with nothing held out."""
     # Training needs torch, which takes seconds to import; web processes import this module through the admin.
     from ml import training
 
-    final = replace(config, max_epochs=epochs, valid_share=0.0)
     progress = _part(report, "Training on all events", 0.55, 0.8)
     return _stoppable(
-        lambda: training.train(data, final, on_progress=progress, should_stop=report.should_stop)
+        lambda: training.train(data, config, on_progress=progress, should_stop=report.should_stop)
     )
 
 

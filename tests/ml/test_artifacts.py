@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ml import artifacts
-from ml.data import Histories
+from ml.data import EntityTable, Histories
 from ml.folders import ArtifactError, checksum, new_folder
 from ml.training import TrainConfig, train
 from tests.ml.shops import DAY, two_taste_shop
@@ -30,6 +30,11 @@ def test_a_loaded_model_encodes_bit_for_bit_alike(shop, model, tmp_path):
     assert np.array_equal(
         loaded.encode_users(shop.users, histories), model.encode_users(shop.users, histories)
     )
+    guests = EntityTable(ids=np.array([-1, -2]), multi={"preferences": [("garden",), ()]})
+    assert np.array_equal(
+        loaded.encode_users(guests, Histories.empty(2)), model.encode_users(guests, Histories.empty(2))
+    )
+    assert np.array_equal(loaded.item_vectors, model.item_vectors)
     assert loaded.config == model.config
     assert loaded.history == model.history
 
@@ -59,6 +64,14 @@ def test_a_cut_off_or_missing_file_is_refused_even_without_a_checksum(model, tmp
         artifacts.load(tmp_path / "v1")
     path.unlink()
     with pytest.raises(ArtifactError, match="readable model"):
+        artifacts.load(tmp_path / "v1")
+
+
+def test_a_model_of_an_older_format_is_refused_with_the_cure(model, tmp_path):
+    artifacts.save(model, tmp_path / "v1")
+    path = tmp_path / "v1" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
+    with pytest.raises(ArtifactError, match=r"format 1, this code reads \d+.*train a new version"):
         artifacts.load(tmp_path / "v1")
 
 

@@ -11,6 +11,10 @@ from ml.data import (
     Interactions,
     ItemSets,
     cut_in_time,
+    distinct,
+    is_among,
+    merge_repeats,
+    moments_ago,
     weight_of,
     weights_of,
 )
@@ -37,6 +41,15 @@ def test_the_vectorised_weights_are_the_single_ones():
     codes = np.arange(len(KINDS), dtype=np.int8)
     values = np.full(len(KINDS), 4, dtype=np.float32)
     assert weights_of(codes, values).tolist() == pytest.approx([weight_of(kind, 4) for kind in KINDS])
+
+
+@pytest.mark.parametrize(
+    ("value", "weight"),
+    [(1e30, 1.0), (-1e30, -1.0), (np.inf, 0.25), (-np.inf, 0.25), (np.nan, 0.25), (0.0, -1.0)],
+)
+def test_absurd_stars_count_as_the_nearest_or_as_none(value, weight):
+    assert weight_of("rating", value) == weight
+    assert weight_of("purchase", value) == 1.0, "only a rating has stars"
 
 
 def test_an_unknown_kind_is_named_with_the_known_ones():
@@ -112,6 +125,54 @@ def test_events_of_one_second_stay_on_one_side_of_the_cut():
     assert log.before(cut).item_index.tolist() == [0]
 
 
+@pytest.mark.parametrize("values", [[], [3], [5, 1, 5, -2, 1], [7, 7, 7], [2**40, 0, 2**40]])
+def test_distinct_and_among_are_numpys(values):
+    array = np.array(values, dtype=np.int64)
+    assert distinct(array).tolist() == np.unique(array).tolist()
+    for wanted in ([], [5], [1, 9, -2, 7], values):
+        wanted_array = np.array(wanted, dtype=np.int64)
+        assert is_among(array, wanted=wanted_array).tolist() == np.isin(array, wanted_array).tolist()
+
+
+def test_moments_ago_counts_the_moments_of_a_row_and_baskets_once():
+    age = np.array([90, 50, 50, 10, 10, 10, 0, 0, 7], dtype=np.float32)
+    # Rows: a basket of three after one of two after a single event; an empty row; a basket; one event.
+    offsets = np.array([0, 6, 6, 8, 9])
+    assert moments_ago(age, offsets=offsets).tolist() == [2, 1, 1, 0, 0, 0, 0, 0, 0]
+    assert moments_ago(age[:0], offsets=np.array([0, 0])).tolist() == []
+
+
+def test_moments_ago_does_not_run_on_into_the_next_row():
+    age = np.array([9, 1, 5, 1], dtype=np.float32)
+    assert moments_ago(age, offsets=np.array([0, 2, 4])).tolist() == [1, 0, 1, 0]
+
+
+def test_repeated_pairs_are_one_by_user_then_by_the_time_of_their_last_event():
+    log = events(
+        (1, 3, "view", None, -(10**9)),
+        (0, 7, "view", None, 5),
+        (1, 2, "purchase", None, 6),
+        (0, 7, "purchase", None, 8),
+        (0, 1, "view", None, 8),
+        (1, 3, "rating", 2, 2 * 10**9),
+    )
+    user, item, weight, time = merge_repeats(log)
+    assert user.tolist() == [0, 0, 1, 1]
+    assert item.tolist() == [1, 7, 2, 3], "of one second, the lower index is first"
+    assert weight.tolist() == pytest.approx([0.2, 1.0, 1.0, -0.5])
+    assert time.tolist() == [8, 8, 6, 2 * 10**9]
+    assert [len(column) for column in merge_repeats(log.before(-(10**10)))] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("second", [1, 10**9, 10**16])
+def test_pairs_stay_in_order_whatever_the_unit_of_time(second):
+    rows = [(user, user % 7, "view", None, (97 - user) * second) for user in range(97)]
+    user, item, _, time = merge_repeats(events(*rows, (96, 8, "view", None, 90 * second)))
+    assert user.tolist() == [*range(97), 96]
+    assert item.tolist() == [number % 7 for number in range(97)] + [8]
+    assert time[-2:].tolist() == [second, 90 * second]
+
+
 def test_cutting_nothing_says_so():
     with pytest.raises(ValueError, match="no interactions to split"):
         cut_in_time(np.zeros(0, dtype=np.int64), last_share=0.2)
@@ -153,3 +214,10 @@ def test_a_history_holds_the_latest_items_before_the_moment_alone():
 def test_cart_removals_leave_no_trace_in_a_history():
     log = events((0, 1, "cart_remove", 1, 3))
     assert len(Histories.from_interactions(log, num_users=1, as_of=9).item_index) == 0
+
+
+def test_each_user_can_be_looked_at_at_a_moment_of_their_own():
+    log = events((0, 0, "purchase", None, 1), (1, 0, "purchase", None, 1), (1, 1, "purchase", None, 5))
+    history = Histories.from_interactions(log, num_users=2, as_of=np.array([1, 7]))
+    assert history.offsets.tolist() == [0, 0, 2], "what happens at the moment itself is not known"
+    assert history.age_seconds.tolist() == [6, 2]

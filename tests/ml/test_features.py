@@ -101,6 +101,16 @@ def test_absent_columns_count_as_missing_and_extra_ones_are_left_out():
     assert encoded.vectors["text"].tolist() == [[0, 0]]
 
 
+def test_vectors_with_nan_infinite_and_absurd_entries_are_finite_and_small_enough_to_square():
+    given = np.array([[np.nan, 1.0], [np.inf, 2.0], [1e30, -1e30]], dtype=np.float32)
+    table = EntityTable(ids=np.arange(3), vectors={"text": given})
+    encoded = FeatureSpec.fit(table).encode(table).vectors["text"]
+    assert encoded[:2].tolist() == [[0, 1], [0, 2]]
+    assert np.isfinite(np.square(encoded)).all()
+    assert encoded[2, 0] > 0 > encoded[2, 1]
+    assert np.isnan(given[0, 0]), "the table stays as it was given"
+
+
 def test_vectors_of_another_width_are_refused():
     with pytest.raises(ValueError, match="'text' have width 5, the model was trained with 2"):
         SPEC.encode(table(vectors={"text": np.zeros((3, 5), dtype=np.float32)}))

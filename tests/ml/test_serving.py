@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from ml import artifacts
-from ml.data import Histories
+from ml.data import Histories, weight_of
 from ml.features import one_row
 from ml.folders import ArtifactError
 from ml.serving import HistoryEvent, load_user_tower
 from ml.training import TrainConfig, train
-from tests.ml.shops import DAY, two_taste_shop
+from tests.ml.shops import DAY, events, two_taste_shop
 
 QUICK = TrainConfig(embedding_dim=16, content_width=32, max_epochs=3, learning_rate=0.02, max_history=6)
 
@@ -51,6 +51,39 @@ def test_every_user_is_encoded_as_by_torch(saved):
         assert np.abs(got - expected[user]).max() < 1e-5
 
 
+def test_ties_one_event_none_and_more_than_are_kept_match_torch(saved):
+    """The version keeps six items; of one moment the lower indices go first."""
+    shop, model, folder, _ = saved
+    tower = load_user_tower(folder)
+    now = 100 * DAY
+    cases = [
+        [],
+        [(9, "purchase", 5)],
+        [(9, "view", now - 1), (9, "purchase", 5)],
+        [(item, "purchase", 40) for item in (3, 1, 2)],
+        [(item, "view", item // 3 * DAY) for item in range(9)],
+        [(item, "purchase", 7) for item in range(12)],
+        [(item % 11, "purchase" if item % 3 else "view", item * 3_600) for item in range(40)],
+        [(4, "dislike", 7)] + [(item, "cart_add", 90 * DAY + item // 2) for item in range(10, 20)],
+    ]
+    for case in cases:
+        log = events(*((0, item, kind, None, time) for item, kind, time in case)) if case else None
+        history = (
+            Histories.empty(1)
+            if log is None
+            else Histories.from_interactions(log, num_users=1, as_of=now, max_length=QUICK.max_history)
+        )
+        assert len(history.item_index) <= QUICK.max_history
+        seen = [
+            HistoryEvent(
+                item_id=int(shop.items.ids[item]), weight=weight_of(kind, None), age_seconds=float(now - time)
+            )
+            for item, kind, time in case
+        ]
+        expected = model.encode_users(one_row(), history)[0]
+        assert np.abs(tower.encode_user(history=seen) - expected).max() < 1e-5
+
+
 def test_missing_features_unknown_values_and_an_empty_history_match_torch(saved):
     _, model, folder, _ = saved
     tower = load_user_tower(folder)
@@ -70,10 +103,10 @@ def test_missing_features_unknown_values_and_an_empty_history_match_torch(saved)
 def test_dislikes_and_repeats_match_torch(saved):
     shop, model, folder, _ = saved
     tower = load_user_tower(folder)
-    events = [(0, 0.2, 50.0), (0, 1.0, 900.0), (5, -1.0, 10.0), (5, 1.0, 5.0), (7, 0.6, 86_400.0 * 30)]
+    touched = [(0, 0.2, 50.0), (0, 1.0, 900.0), (5, -1.0, 10.0), (5, 1.0, 5.0), (7, 0.6, 86_400.0 * 30)]
     got = tower.encode_user(
         history=[
-            HistoryEvent(item_id=500 + item, weight=weight, age_seconds=age) for item, weight, age in events
+            HistoryEvent(item_id=500 + item, weight=weight, age_seconds=age) for item, weight, age in touched
         ]
     )
     merged = Histories(

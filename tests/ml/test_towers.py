@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 import torch
 
+from ml.breadth import breadth_scale
+from ml.config import TrainConfig
 from ml.data import EntityTable, Histories
 from ml.features import FeatureSpec
 from ml.model import encode_items, history_batch
-from ml.towers import EntityBatch, EntityTower, HistoryEncoder, SharedValues, TwoTower, share_width
+from ml.towers import (
+    EntityBatch,
+    EntityTower,
+    HistoryEncoder,
+    SharedValues,
+    TowerShape,
+    TwoTower,
+    share_width,
+)
 from tests.ml.shops import two_taste_shop
 
 CPU = torch.device("cpu")
@@ -67,12 +77,81 @@ def test_a_stated_value_points_where_the_items_that_have_it_point():
 
 
 def test_stored_items_are_unit_vectors_with_the_bias_in_units_of_the_cosine():
-    network = TwoTower(users=FeatureSpec.fit(SHOP.users), items=ITEMS, dim=8, width=16, dim_ratio={})
+    network = towers(breadth=0.0)
     with torch.no_grad():
         network.item.id_bias.weight.fill_(3.0)
     stored = encode_items(network, encoded=ITEMS.encode(SHOP.items), temperature=0.5)
     assert np.linalg.norm(stored[:, :8], axis=1) == pytest.approx(np.ones(40), abs=1e-5)
     assert stored[:, 8].tolist() == pytest.approx([1.5] * 40)
+
+
+def towers(*, breadth: float) -> TwoTower:
+    config = TrainConfig(embedding_dim=8, content_width=16, history_width=4, breadth=breadth)
+    torch.manual_seed(0)
+    shape = TowerShape.of(config.to_dict())
+    return TwoTower(users=FeatureSpec.fit(SHOP.users), items=ITEMS, shape=shape)
+
+
+def test_the_shape_of_the_towers_is_what_the_settings_say():
+    network = towers(breadth=0.0)
+    assert network.item.id_table.weight.shape == (41, 8)
+    assert network.user.history.hidden.weight.shape == (4, 8)
+    assert sum(network.user.profile.widths.values()) == sum(network.item.widths.values()) == 16
+
+
+@pytest.mark.parametrize("breadth", [0.0, 0.5])
+def test_a_users_vector_is_as_long_as_the_number_of_events_says(breadth):
+    network = towers(breadth=breadth)
+    with torch.no_grad():
+        network.user.doubt.fill_(-50.0)  # softplus of it is 0: vectors have their full length
+    spec = FeatureSpec.fit(SHOP.users)
+    counts = np.array([0, 3, 10, 40])
+    history = Histories(
+        offsets=np.concatenate([[0], np.cumsum(counts)]),
+        item_index=np.concatenate([np.arange(count) for count in counts]).astype(np.int32),
+        weight=np.ones(counts.sum(), dtype=np.float32),
+        age_seconds=np.zeros(counts.sum(), dtype=np.float32),
+    )
+    users = EntityBatch.from_encoded(spec.encode(SHOP.users.take(np.arange(4))), device=CPU)
+    items = EntityBatch.from_encoded(ITEMS.encode(SHOP.items), device=CPU)
+    vectors = network.item.encode(items)[0]
+    encoded = network.user.encode(
+        users,
+        history=history_batch(history, device=CPU),
+        item_vectors=vectors,
+        directions=network.user.shared.directions(items, item_vectors=vectors),
+    )
+    expected = [breadth_scale(int(count), breadth=breadth) for count in counts]
+    assert encoded.norm(dim=1).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_who_says_nothing_has_no_vector_and_who_says_much_almost_the_whole_length():
+    """One event by a bare user: with every learned number 1 the history says (1, 0), beside a doubt of 1."""
+    bare = FeatureSpec.fit(EntityTable(ids=np.array([1])))
+    shape = TowerShape(dim=2, width=8, history_width=1, dim_ratio={}, breadth=0.0)
+    network = TwoTower(users=bare, items=bare, shape=shape)
+    one = float(np.log(np.e - 1))  # softplus of it is 1
+    with torch.no_grad():
+        history = network.user.history
+        for parameter in (network.user.doubt, history.power, history.decay, history.patience):
+            parameter.fill_(one)
+        history.maps.copy_(torch.stack([torch.eye(2), torch.eye(2)]))
+    guests = EntityBatch.from_encoded(bare.encode(EntityTable(ids=np.array([7, 8]))), device=CPU)
+    seen = Histories(
+        offsets=np.array([0, 0, 1]),
+        item_index=np.zeros(1, dtype=np.int32),
+        weight=np.ones(1, dtype=np.float32),
+        age_seconds=np.zeros(1, dtype=np.float32),
+    )
+    encoded = network.user.encode(
+        guests,
+        history=history_batch(seen, device=CPU),
+        item_vectors=torch.tensor([[1.0, 0.0]]),
+        directions=torch.zeros(0, 2),
+    )
+    assert encoded[0].tolist() == [0, 0]
+    # (1, 0) over the root of 1 + 1
+    assert encoded[1].tolist() == pytest.approx([0.5**0.5, 0.0], abs=1e-5)
 
 
 def histories(*events: tuple[int, float, float]) -> Histories:
@@ -85,11 +164,16 @@ def histories(*events: tuple[int, float, float]) -> Histories:
     )
 
 
-def encode(history: Histories) -> torch.Tensor:
-    """Through an encoder without any map: 2 items along the 2 axes; power, dislike and patience are 1."""
-    encoder = HistoryEncoder(2)
+def encode(history: Histories, *, hidden: float = 0.0) -> torch.Tensor:
+    """Through an encoder without any map: 2 items along the 2 axes; power, dislike and patience are 1.
+
+    The one hidden unit sees the first axis, and adds `hidden` times what it saw to the second.
+    """
+    encoder = HistoryEncoder(2, width=1)
     one = float(np.log(np.e - 1))  # softplus of it is 1
     with torch.no_grad():
+        encoder.hidden.weight.copy_(torch.tensor([[1.0, 0.0]]))
+        encoder.output.weight.copy_(torch.tensor([[0.0], [hidden]]))
         for parameter in (encoder.power, encoder.dislike, encoder.decay, encoder.patience):
             parameter.fill_(one)
         encoder.maps.copy_(torch.stack([torch.eye(2), torch.eye(2)]))
@@ -110,10 +194,34 @@ def test_a_view_says_less_than_a_purchase_and_a_dislike_the_opposite():
 
 
 def test_the_newest_event_weighs_most_in_the_short_term_bag():
-    first_old = encode(histories((0, 1.0, 0.0), (1, 1.0, 0.0)))
+    first_old = encode(histories((0, 1.0, 1.0), (1, 1.0, 0.0)))
     # The long bag is (1, 1), length 1.41421; the short one (e^-1, 1), length 1.06551.
     assert first_old[0].item() == pytest.approx(1 / 2.41421 + np.exp(-1) / 2.06551, abs=1e-4)
     assert first_old[1].item() == pytest.approx(1 / 2.41421 + 1 / 2.06551, abs=1e-4)
+
+
+def test_what_came_in_one_moment_is_equally_new():
+    # The newest basket has both items, so both bags are (1, 1), length 1.41421; the older one is a step away.
+    basket = encode(histories((0, 1.0, 0.0), (1, 1.0, 0.0)))
+    assert basket.tolist() == pytest.approx([2 / 2.41421] * 2, abs=1e-5)
+    older = encode(histories((0, 1.0, 1.0), (1, 1.0, 0.0)))
+    assert older[0] < basket[0]
+
+
+def test_hidden_units_add_what_a_linear_map_cannot_say():
+    purchase, dislike = (encode(histories((0, weight, 0.0)), hidden=0.5) for weight in (1.0, -1.0))
+    # The unit sees 1 and adds .5 of it to the second axis; of -1 it sees nothing.
+    assert purchase.tolist() == pytest.approx([1.0, 0.5], abs=1e-5)
+    assert dislike.tolist() == pytest.approx([-1.0, 0.0], abs=1e-5)
+
+
+def test_hidden_units_start_at_nothing_and_can_leave_it():
+    torch.manual_seed(0)
+    encoder = HistoryEncoder(2, width=3)
+    out = encoder(history_batch(histories((0, 1.0, 0.0)), device=CPU), item_vectors=torch.eye(2))
+    assert out[0, 1] == 0, "nothing turns the vector of an item away from its own axis"
+    out.sum().backward()
+    assert encoder.output.weight.grad.abs().max() > 0
 
 
 def test_an_old_event_fades_from_the_short_term_bag_alone():
@@ -124,7 +232,7 @@ def test_an_old_event_fades_from_the_short_term_bag_alone():
 
 
 def test_an_empty_history_is_the_zero_vector_and_breaks_no_gradient():
-    encoder = HistoryEncoder(2)
+    encoder = HistoryEncoder(2, width=3)
     items = torch.eye(2, requires_grad=True)
     out = encoder(history_batch(Histories.empty(3), device=CPU), item_vectors=items)
     assert out.abs().max() == 0

@@ -1,7 +1,7 @@
 """A trial knows nothing of what it is judged on."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from ml import training as towers
 from ml.config import TrainConfig
 from recommender import datasets, held_out
 from recommender.models import Interaction
-from tests.recommender.tiny_shop import make_shop
+from tests.recommender.tiny_shop import TINY, make_shop
 
 
 class Stop(Exception):
@@ -50,13 +50,13 @@ def test_a_shop_without_events_says_what_is_missing() -> None:
         held_out.evaluate_held_out(TrainConfig())
 
 
-@pytest.mark.parametrize(
-    ("ndcg_by_epoch", "best"),
-    [({1: 0.1, 2: 0.3, 3: 0.2}, 2), ({1: None, 2: 0.2, 3: None}, 2), ({1: None}, 1)],
-)
-def test_the_best_epoch_is_the_one_that_ranked_best(ndcg_by_epoch: dict[int, Any], best: int) -> None:
-    history = [
-        {"epoch": float(epoch), "loss": 1.0} | ({} if ndcg is None else {"ndcg@20": ndcg})
-        for epoch, ndcg in ndcg_by_epoch.items()
-    ]
-    assert held_out._best_epoch(SimpleNamespace(history=history)) == best
+@pytest.mark.django_db(transaction=True)
+def test_a_trial_says_what_it_settled_and_leaves_the_other_settings() -> None:
+    make_shop()
+    wanted = TrainConfig.from_dict(TINY)
+    settled = held_out.evaluate_held_out(wanted).config
+    assert 1 <= settled.stop_epoch <= wanted.max_epochs
+    assert settled.recent_half_life_days is not None
+    assert settled.trend_strength is not None
+    left_open = {"stop_epoch": 0, "recent_half_life_days": None, "trend_strength": None}
+    assert replace(settled, **left_open) == wanted

@@ -38,7 +38,7 @@ def test_the_command_trains_and_reports(shop: None, monkeypatch: pytest.MonkeyPa
     [
         (["--config", "embedding_dim"], "KEY=VALUE"),
         (["--config", "embeding_dim=8"], "embeding_dim"),
-        (["--epochs", "0"], "max_epochs at least 1"),
+        (["--epochs", "0"], "max_epochs is 0; use 1 or more"),
     ],
 )
 def test_wrong_settings_are_refused_before_a_run_begins(arguments: list[str], cure: str) -> None:
@@ -70,7 +70,7 @@ def test_ctrl_c_cancels_the_run(shop: None, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.slow
-def test_evaluate_prints_the_model_beside_four_baselines(shop: None, capsys: Any, tmp_path: Path) -> None:
+def test_evaluate_prints_the_model_beside_its_baselines(shop: None, capsys: Any, tmp_path: Path) -> None:
     out = tmp_path / "metrics.json"
     call_command("evaluate", "--epochs", "2", "--config", "embedding_dim=8", "--json", str(out))
     printed = capsys.readouterr().out
@@ -78,6 +78,10 @@ def test_evaluate_prints_the_model_beside_four_baselines(shop: None, capsys: Any
         "two_tower",
         "category_rule",
         "item_knn",
+        "decayed_cooccurrence",
+        "ials",
+        "ease",
+        "recent_popularity",
         "popularity",
         "random",
         "hit@10",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
+from ml.config import TrainConfig
 from recommender import held_out, runs, training
 from recommender.models import Interaction, ModelVersion, TrainingRun
 from shop.models import Category, Product, User
@@ -57,7 +58,8 @@ def trial(recall: float = 0.5) -> held_out.Trial:
     """An evaluation that beats popularity (0.1) when `recall` is above it."""
     values = {"two_tower": recall, "popularity": 0.1, "random": 0.01}
     rows = {name: {"hit@10": value, "recall@10": value} for name, value in values.items()}
-    return held_out.Trial(metrics={"rows": rows}, table="", best_epoch=1)
+    config = TrainConfig.from_dict({**TINY, "stop_epoch": 1, "recent_half_life_days": 0.0})
+    return held_out.Trial(metrics={"rows": rows}, table="", config=config)
 
 
 def quick(monkeypatch: pytest.MonkeyPatch, *, recall: float = 0.5) -> None:
