@@ -11,10 +11,10 @@ TEST_PROCESSES ?= 2
 PYTEST_FLAGS ?=
 export UV_HTTP_TIMEOUT := 300
 
-.PHONY: help demo run test lint format bench clean browser
+.PHONY: help demo run test lint format bench bench-model clean browser
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP) ## Make a shop with data, train a model on it and serve it at http://localhost:8000/
 	@$(BIN)/python manage.py demo
@@ -35,8 +35,32 @@ format: $(STAMP) ## Put every file into the one format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Real data for the benchmark of the model: a folder with ml-1m/ and online-retail/.
+DATA ?= ../shared/data
+BENCH_SEEDS ?= 1 2 3
+RETAIL := .bench/online-retail
+CONTENT := --items $(RETAIL)/items.csv --users $(RETAIL)/users.csv
+bench-model: $(STAMP) ## Measure the model beside its baselines, on real data and on a generated shop
+	mkdir -p .bench
+	$(BIN)/python -m ml.benchmark --train $(DATA)/ml-1m/train.txt --test $(DATA)/ml-1m/test.txt \
+		--seeds $(BENCH_SEEDS) --json .bench/ml-1m.json
+	$(BIN)/python tests/bench/online_retail.py $(DATA)/online-retail/online_retail.csv.gz $(RETAIL)
+	$(BIN)/python -m ml.benchmark --interactions $(RETAIL)/interactions.csv --split time --days 28 \
+		--json .bench/retail-time.json
+	$(BIN)/python -m ml.benchmark --interactions $(RETAIL)/interactions.csv --split time --days 28 \
+		$(CONTENT) --json .bench/retail-time-content.json
+	$(BIN)/python -m ml.benchmark --interactions $(RETAIL)/interactions.csv --split last \
+		--json .bench/retail-last.json
+	$(BIN)/python -m ml.benchmark --interactions $(RETAIL)/interactions.csv --split last \
+		$(CONTENT) --json .bench/retail-last-content.json
+	$(BIN)/python tests/bench/generated.py --json .bench/generated.json
+
 bench: $(STAMP) ## Measure the loop on this machine: import, train, recommend
 	$(BIN)/python tests/bench/loop.py
+
+bench-large: $(STAMP) ## Train on a million shoppers, 200,000 products and 20 million events
+	$(BIN)/python -m tests.bench.large
+.PHONY: bench-large
 
 clean: ## Remove the data and the caches; the installed packages stay
 	rm -rf .data .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles
