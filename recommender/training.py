@@ -5,7 +5,6 @@ import logging
 import os
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +75,9 @@ def embed_new_items() -> int:
 
 def _train_and_activate(run: TrainingRun, *, report: Reporter, force: bool) -> None:
     config = TrainConfig.from_dict(run.config)
-    # The trial's second fit would only sharpen its own figures, at a third of the whole time.
-    searching = replace(config, refit=bool(run.config.get("refit", False)))
     trial = _stoppable(
         lambda: held_out.evaluate_held_out(
-            searching,
+            config,
             on_progress=_part(report, "Trial on held-out events", 0.0, 0.5),
             should_stop=report.should_stop,
         )
