@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 PYTEST_FLAGS ?=
 export UV_HTTP_TIMEOUT := 300
 
-.PHONY: help demo run test lint format bench bench-model clean browser
+.PHONY: help demo run test lint format bench bench-model bench-large clean browser
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +60,6 @@ bench: $(STAMP) ## Measure the loop on this machine: import, train, recommend
 
 bench-large: $(STAMP) ## Train on a million shoppers, 200,000 products and 20 million events
 	$(BIN)/python -m tests.bench.large
-.PHONY: bench-large
 
 clean: ## Remove the data and the caches; the installed packages stay
 	rm -rf .data .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles

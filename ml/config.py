@@ -40,6 +40,7 @@ _NOT_BELOW = {
     **dict.fromkeys(("patience", "evaluate_every", "valid_users", "max_history", "max_epochs"), 1),
     **dict.fromkeys(("batch_users", "num_samples", "full_softmax_limit", "seed", "weight_decay"), 0),
     **dict.fromkeys(("recent_half_life_days", "kind_power", "heavy_power", "breadth"), 0),
+    **dict.fromkeys(("trend_days", "trend_strength"), 0),
 }
 
 

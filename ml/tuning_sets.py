@@ -1,7 +1,7 @@
 """What the tuning learns from and judges on: the training part of files, split once more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -77,18 +77,7 @@ def read_set(
 def _of_pairs(log: Log, *, name: str) -> TuningSet:
     """A random tenth of the pairs held out: without times there is no later part."""
     held = np.random.default_rng(0).random(len(log)) < HELD_SHARE
-    problem = of_given(_part(log, ~held), _part(log, held))
+    problem = of_given(log.take(~held), log.take(held))
     return TuningSet(
         name=name, dataset=problem.dataset, events=problem.dataset.interactions, valid=problem.test
-    )
-
-
-def _part(log: Log, rows: np.ndarray) -> Log:
-    return replace(
-        log,
-        user=log.user.take(rows),
-        item=log.item.take(rows),
-        kind=log.kind[rows],
-        value=log.value[rows],
-        timestamp=log.timestamp[rows],
     )

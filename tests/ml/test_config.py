@@ -36,6 +36,8 @@ def test_bad_settings_are_named():
         ("batch_users", -1, "batch_users is -1; use 0 or more"),
         ("weight_decay", -0.1, "weight_decay is -0.1; use 0 or more"),
         ("kind_power", math.inf, "kind_power is inf; use 0 or more"),
+        ("trend_days", -1.0, "trend_days is -1.0; use 0 or more"),
+        ("trend_strength", math.nan, "trend_strength is nan; use 0 or more"),
         ("dim_ratio", {"text": 0.0}, "dim_ratio must be above 0"),
         ("embedding_dim", 1, "embedding_dim must be at least 2"),
     ],
