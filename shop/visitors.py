@@ -29,6 +29,7 @@ class Visitor:
     region: str = ""
     age: int | None = None
     preference_ids: tuple[int, ...] = field(default=())
+    personalised: bool = True  # False: lists take no notice of who is looking
 
     @property
     def user_id(self) -> int | None:
@@ -84,6 +85,7 @@ def read_visitor(request: HttpRequest) -> Visitor:
         region=profile.region or settings.DEFAULT_REGION,
         age=profile.age_on(timezone.localdate()),
         preference_ids=tuple(sorted(profile.preference_ids)),
+        personalised=profile.personalised,
     )
 
 

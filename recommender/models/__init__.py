@@ -1,11 +1,17 @@
 """The recommendation loop's tables."""
 
+from recommender.models.co_purchases import CoPurchase
 from recommender.models.embeddings import ContentEmbedding, ItemEmbedding, Recommendation, UserEmbedding
 from recommender.models.events import Impression, Interaction, Placement
+from recommender.models.rankers import Ranker
+from recommender.models.rules import BusinessRule
 from recommender.models.search import SearchDocument
 from recommender.models.versions import ModelVersion, TrainingRun
 
 __all__ = [
+    "BusinessRule",
+    "CoPurchase",
+    "Ranker",
     "ContentEmbedding",
     "Impression",
     "Interaction",

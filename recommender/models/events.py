@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from shop.models import Product
 
@@ -14,7 +15,17 @@ class Placement(models.TextChoices):
     """A slot on a page."""
 
     HOME_FOR_YOU = "home_for_you", "Home: For You"
+    HOME_BECAUSE_YOU_VIEWED = "home_because_you_viewed", "Home: because you viewed"
+    HOME_TRENDING = "home_trending", "Home: trending"
+    HOME_NEW_ARRIVALS = "home_new_arrivals", "Home: new arrivals"
+    HOME_RECENTLY_VIEWED = "home_recently_viewed", "Home: recently viewed"
+    HOME_BUY_AGAIN = "home_buy_again", "Home: buy again"
     PRODUCT_SIMILAR = "product_similar", "Product: similar products"
+    PRODUCT_BOUGHT_TOGETHER = "product_bought_together", "Product: bought together"
+    CART_COMPLEMENTS = "cart_complements", "Cart: goes with what is in it"
+    CART_EMPTY = "cart_empty", "Cart: empty"
+    SEARCH_EMPTY = "search_empty", "Search: nothing found"
+    ORDER_NEXT = "order_next", "After a purchase"
 
 
 class Interaction(models.Model):
@@ -77,14 +88,37 @@ class Impression(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     placement = models.CharField(max_length=40)
     visitor_id = models.UUIDField()
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     anchor = models.ForeignKey(Product, null=True, on_delete=models.CASCADE, related_name="+", db_index=False)
     version = models.ForeignKey(
         "recommender.ModelVersion", null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    source = models.CharField(max_length=20, help_text="The step of the fallback ladder that answered.")
+    arm = models.CharField(
+        max_length=60, blank=True, help_text="The experiment and its arm; none: no experiment."
+    )
+    ranker = models.ForeignKey(
+        "recommender.Ranker", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
+    source = models.CharField(max_length=20, help_text="The source of the first product.")
     product_ids = ArrayField(models.BigIntegerField())
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    sources = ArrayField(models.CharField(max_length=20), default=list, help_text="Of each position.")
+    reasons = models.JSONField(default=list, help_text="What each card said of itself; null: nothing.")
+    features = models.JSONField(
+        null=True, help_text="The values that the ranker saw: names, and a row for each position."
+    )
+    seen_positions = ArrayField(
+        models.PositiveSmallIntegerField(), default=list, help_text="Counted from 0; as the browser told."
+    )
+    seen_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "-created_at"], name="impression_user_recent"),
+            models.Index(fields=["visitor_id", "-created_at"], name="impression_visitor_recent"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.placement} at {self.created_at:%Y-%m-%d %H:%M}"

@@ -68,6 +68,9 @@ class Profile(models.Model):
     )
     region = models.CharField(max_length=2, blank=True, help_text="ISO 3166 alpha-2 country code.")
     birth_date = models.DateField(null=True, blank=True)
+    personalised = models.BooleanField(
+        default=True, help_text="Off: lists are the same for everybody, and nothing new is learned."
+    )
 
     def __str__(self) -> str:
         return f"Profile of {self.user}"
