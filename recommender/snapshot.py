@@ -1,6 +1,6 @@
 """The catalogue as arrays: what every request needs to know of every product, held in memory."""
 
-# I = products
+# I = products of the catalogue, on sale or not
 
 from dataclasses import dataclass
 

@@ -6,7 +6,7 @@ from shop.models import Product
 
 
 class CoPurchase(models.Model):
-    """How often two products were bought by the same shopper within a window, beside what chance would give."""
+    """How often two products were bought by the same shopper, beside what chance would give."""
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="co_purchases")
     other = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
