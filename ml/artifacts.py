@@ -13,7 +13,7 @@ from ml.folders import CONFIG, WEIGHTS, ArtifactError, checksum, new_folder, ver
 from ml.model import TrainedModel
 from ml.towers import TowerShape, TwoTower
 
-FORMAT = 2
+FORMAT = 3
 _NETWORK = "network."
 
 
@@ -24,6 +24,7 @@ def save(model: TrainedModel, folder: Path) -> str:
     }
     tensors["item_ids"] = torch.from_numpy(model.item_ids)
     tensors["item_vectors"] = torch.from_numpy(model.item_vectors)
+    tensors["item_codes"] = torch.from_numpy(model.item_codes)
     tensors["directions"] = torch.from_numpy(model.directions)
     tensors["users.ids"] = torch.from_numpy(model.users.ids)
     tensors["items.ids"] = torch.from_numpy(model.items.ids)
@@ -73,6 +74,7 @@ def _rebuild(description: dict[str, Any], tensors: dict[str, torch.Tensor]) -> T
         items=items,
         item_ids=tensors["item_ids"].numpy(),
         item_vectors=tensors["item_vectors"].numpy(),
+        item_codes=tensors["item_codes"].numpy(),
         directions=tensors["directions"].numpy(),
         config=config,
         history=tuple(description["history"]),

@@ -38,9 +38,11 @@ _SHARES = (
 )
 _NOT_BELOW = {
     **dict.fromkeys(("patience", "evaluate_every", "valid_users", "max_history", "max_epochs"), 1),
-    **dict.fromkeys(("batch_users", "num_samples", "full_softmax_limit", "seed", "weight_decay"), 0),
+    **dict.fromkeys(
+        ("batch_users", "affinity_width", "num_samples", "full_softmax_limit", "seed", "weight_decay"), 0
+    ),
     **dict.fromkeys(("recent_half_life_days", "kind_power", "heavy_power", "breadth"), 0),
-    **dict.fromkeys(("trend_days", "trend_strength"), 0),
+    **dict.fromkeys(("trend_days", "trend_strength", "newcomer_half_life_days"), 0),
 }
 
 
@@ -51,6 +53,7 @@ class TrainConfig:
     embedding_dim: int = 128
     content_width: int = 128
     history_width: int = 128  # hidden units of the history encoder
+    affinity_width: int = 64  # columns for the user's share of each category; 0 = none
     dim_ratio: Mapping[str, float] = field(
         default_factory=lambda: {"numeric": 1.0, "categorical": 2.0, "multi": 2.0, "text": 2.0, "image": 1.0}
     )
@@ -76,6 +79,7 @@ class TrainConfig:
     spectral_start: bool = True
     user_id_dropout: float = 0.0
     item_id_dropout: float = 0.03
+    known_by_content: bool | None = None  # whether content speaks for items with an id, too; None = found
     profile_dropout: float = 0.1
     history_drop: float = 0.1
     next_share: float = 0.7
@@ -85,6 +89,9 @@ class TrainConfig:
     recent_half_life_days: float | None = None  # of a target's weight; 0 = never; None = found when held out
     trend_days: float = 3.0  # half-life of what is liked of late
     trend_strength: float | None = None  # how much of the trend enters the bias; None = found when held out
+    newcomer_half_life_days: float | None = (
+        None  # of what is popular with newcomers; None = found when held out
+    )
     max_history: int = MAX_HISTORY
     full_softmax_limit: int = 20_000  # items; above it the softmax is sampled (docs/model.md)
     num_samples: int = 8_192

@@ -22,6 +22,7 @@ KIND_WEIGHTS: dict[str, float] = {
 STAR_WEIGHTS: tuple[float, ...] = (-1.0, -0.5, 0.25, 0.75, 1.0)
 
 DAY_SECONDS = 86_400
+MONTH_SECONDS = 30 * DAY_SECONDS
 MAX_HISTORY = 1_000
 
 _RATING_CODE = KINDS.index("rating")

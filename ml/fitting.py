@@ -2,7 +2,6 @@
 
 # B = users of the batch, C = candidate items, I = items, D = embedding dimension
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,20 +10,21 @@ import numpy as np
 import torch
 
 from ml.artifacts import save_checkpoint
+from ml.breadth import popularity_columns
 from ml.config import TrainConfig
 from ml.data import Dataset, Histories, Interactions, moments_ago
+from ml.devices import prepare_torch
 from ml.evaluation import HeldOut
 from ml.features import UNKNOWN, FeatureSpec, concatenate
+from ml.histories import HistoryBatch
 from ml.losses import Pairs, loss_of
-from ml.metrics import rank_metrics, top_k
 from ml.model import TrainedModel, blank_user, encode_items, encode_users, shared_directions
 from ml.optimizers import make_optimizer
 from ml.sampling import CandidateSampler, HidingPlan, UserBatch, UserPairs, draw_batch, trend
-from ml.spectral import spectral_vectors
-from ml.towers import EntityBatch, HistoryBatch, TowerShape, TwoTower
+from ml.spectral import fit_linear, spectral_vectors
+from ml.towers import EntityBatch, TowerShape, TwoTower
+from ml.validating import metrics_of
 
-SCORES_AT_ONCE = 20_000_000
-RIDGE = 0.01  # of the mean diagonal, in fit_linear
 LAST_RATE = 0.03  # of the learning rate, at the end
 OnProgress = Callable[[str, float, str], None]
 ShouldStop = Callable[[], bool]
@@ -83,6 +83,9 @@ class Fit:
             )
         )
         self._silence_unstated_values()
+        self.popular_I = self._popular_of_late(config.newcomer_half_life_days or 0.0)
+        if config.known_by_content is False:
+            self.network.item.content_share[1:] = 0.0
         self.sampled = len(dataset.items) > config.full_softmax_limit
         self.sampler = CandidateSampler(
             popularity=popularity, num_samples=config.num_samples, popular_share=config.popular_share
@@ -157,13 +160,18 @@ class Fit:
             age_seconds=self._tensor(batch.history_age),
             rank=self._tensor(moments_ago(batch.history_age, offsets=batch.history_offsets)),
         )
+        read_ID = vector_ID[:, : self.network.dim]
         user_BD = self.network.user.encode(
             profile,
             history=history,
-            item_vectors=vector_ID,
-            directions=self.network.user.shared.directions(items, item_vectors=vector_ID),
+            item_vectors=read_ID,
+            item_codes=items.categorical,
+            directions=self.network.user.shared.directions(items, item_vectors=read_ID),
             id_code=id_code,
         )
+        popular_B2 = self._tensor(popularity_columns(np.diff(batch.history_offsets)))
+        with torch.no_grad():
+            lately_C = self.config.temperature * self._lately(bias_I, candidates=candidates)
         pairs = Pairs(
             row=self._tensor(batch.target_row),
             column=self._tensor(place(batch.target_item)),
@@ -175,8 +183,8 @@ class Fit:
             negative_column=self._tensor(place(batch.negative_item)),
         )
         return loss_of(
-            user_BD,
-            item_CD=vector_ID,
+            torch.cat([user_BD, popular_B2[:, :1]], dim=1),
+            item_CD=torch.cat([vector_ID, lately_C[:, None]], dim=1),
             bias_C=bias_I,
             pairs=pairs,
             config=self.config.loss_config,
@@ -201,7 +209,7 @@ class Fit:
             items, id_code = EntityBatch.from_encoded(encoded, device=self.device), encoded.id_code
         if self.network.item.widths:
             id_code = np.where(self.rng.random(len(id_code)) < self.config.item_id_dropout, UNKNOWN, id_code)
-        vector_CD, bias_C = self.network.item.encode(items, id_code=self._tensor(id_code))
+        vector_CD, bias_C = self.network.encode_items(items, id_code=self._tensor(id_code))
         if candidates is None:
             return items, vector_CD, bias_C, lambda item_index: item_index
         return items, vector_CD, bias_C, lambda item_index: np.searchsorted(candidates, item_index)
@@ -235,7 +243,8 @@ class Fit:
         with torch.no_grad():
             if tower.widths:
                 fit_linear(tower.linear, tower.fuse(self.all_items)[known], targets_ND=target_ND)
-                target_ND = target_ND - tower.content(self.all_items)[known]
+                share_N1 = tower.content_share[self._tensor(self.items.id_code)[known]][:, None]
+                target_ND = target_ND - share_N1 * tower.content(self.all_items)[known]
             tower.id_table.weight[self._tensor(self.items.id_code)[known]] = target_ND
 
     def _silence_unstated_values(self) -> None:
@@ -258,6 +267,29 @@ class Fit:
             weight = self.network.item.id_bias.weight
             weight[self._tensor(self.items.id_code[known]), 0] += strength * self._tensor(rising_I[known])
 
+    def _popular_of_late(self, half_life_days: float) -> torch.Tensor:
+        """(I,) the logs of the popularity with a half-life, 0 = of all time; NaN for the unknown."""
+        counts = self.pairs.recent_popularity(len(self.dataset.items), half_life_days=half_life_days)
+        popular_I = np.where(self.items.id_code == UNKNOWN, np.nan, np.log1p(counts))
+        return self._tensor(popular_I.astype(np.float32))
+
+    def _lately(self, bias_C: torch.Tensor, *, candidates: np.ndarray | None) -> torch.Tensor:
+        """(C,) what is to be added to the biases so that they are popularity of late; 0 for the unknown.
+
+        Known items have the same odds in all as by their biases, against the unknown.
+        """
+        popular_C = self.popular_I if candidates is None else self.popular_I[self._tensor(candidates)]
+        known = ~popular_C.isnan()
+        level = torch.logsumexp(bias_C[known], dim=0) - torch.logsumexp(popular_C[known], dim=0)
+        return torch.where(known, popular_C.nan_to_num() + level - bias_C, 0.0)
+
+    def _serve_newcomers(self) -> None:
+        with torch.no_grad():
+            _, bias_I = self.network.encode_items(self.all_items)
+            lately_I = self._lately(bias_I, candidates=None)
+            known = self.all_items.id_code != UNKNOWN
+            self.network.item.lately[self.all_items.id_code[known]] = lately_I[known]
+
     def validate(self, valid: HeldOut) -> dict[str, float]:
         """Mean metrics at 20 on the held-out users, each as of their moment."""
         self.network.eval()
@@ -273,16 +305,12 @@ class Fit:
             encoded=self.users.take(valid.users),
             histories=histories,
             item_vectors=item_vectors,
+            item_codes=self.items.categorical,
             directions=self._directions(item_vectors),
         )
-        ranked = [
-            top_k(valid.mask(vectors[rows] @ item_vectors.T, rows=rows), k=20)
-            for rows in np.array_split(
-                np.arange(len(valid)), -(-len(valid) * len(item_vectors) // SCORES_AT_ONCE)
-            )
-        ]
-        metrics = rank_metrics(np.concatenate(ranked), positives=valid.positives, k=20)
-        return {name: float(values.mean()) for name, values in metrics.items()}
+        return metrics_of(
+            valid, num_items=len(item_vectors), score=lambda rows: vectors[rows] @ item_vectors.T
+        )
 
     def finish(self) -> TrainedModel:
         """The model as it stands, on the CPU."""
@@ -295,13 +323,15 @@ class Fit:
             items=self.item_spec,
             item_ids=self.dataset.items.ids.astype(np.int64),
             item_vectors=item_vectors,
+            item_codes=self.items.categorical,
             directions=directions,
             config=self.config.to_dict(),
             history=tuple(self.history),
         )
 
     def _item_vectors(self) -> np.ndarray:
-        return encode_items(self.network, encoded=self.items, temperature=self.config.temperature)
+        self._serve_newcomers()
+        return encode_items(self.network, encoded=self.items)
 
     def _directions(self, item_vectors: np.ndarray) -> np.ndarray:
         return shared_directions(self.network, items=self.all_items, item_vectors=item_vectors)
@@ -313,27 +343,3 @@ class Fit:
 def users_at_once(config: TrainConfig, *, num_users: int) -> int:
     """The users of a batch: as set, or by the number of users to train on."""
     return min(config.batch_users or int(np.clip(num_users // 4, 256, 512)), max(num_users, 1))
-
-
-def prepare_torch(config: TrainConfig) -> torch.device:
-    """The device to train on, with torch seeded, its threads set and denormals, which slow a CPU, flushed."""
-    torch.manual_seed(config.seed)
-    torch.set_flush_denormal(True)
-    # A step is many small operations: on two cores one thread took 0.18 s an epoch of 100,000 events, two
-    # took 0.4 s, and 5.9 s beside a busy process, since every operation then waits for the slower thread.
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "0")) or 1)
-    cuda = torch.cuda.is_available()
-    if config.device == "cuda" and not cuda:
-        raise ValueError("device is cuda, but torch sees no CUDA device; use auto or cpu.")
-    return torch.device("cuda" if cuda and config.device != "cpu" else "cpu")
-
-
-def fit_linear(layer: torch.nn.Linear, inputs_NW: torch.Tensor, *, targets_ND: torch.Tensor) -> None:
-    """Set a layer to the ridge regression of the targets on its inputs."""
-    ones_N1 = inputs_NW.new_ones(len(inputs_NW), 1)
-    with_one_NW = torch.cat([inputs_NW, ones_N1], dim=1).double()
-    gram_WW = with_one_NW.T @ with_one_NW
-    gram_WW.diagonal().add_(RIDGE * gram_WW.diagonal().mean())
-    solved_WD = torch.linalg.solve(gram_WW, with_one_NW.T @ targets_ND.double()).float()
-    layer.weight.copy_(solved_WD[:-1].T)
-    layer.bias.copy_(solved_WD[-1])

@@ -1,6 +1,6 @@
 """A trained model: the towers with what they need to encode anybody, old or new."""
 
-# U = users, I = items, D = embedding dimension; stored vectors have D + 1 columns
+# U = users, I = items, D = embedding dimension, A = affinity columns, V = D + A + 2 columns of stored vectors
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ml.breadth import popularity_columns
 from ml.data import EntityTable, Histories, moments_ago
 from ml.features import Encoded, FeatureSpec, one_row
-from ml.towers import EntityBatch, HistoryBatch, TwoTower
+from ml.histories import HistoryBatch
+from ml.towers import EntityBatch, TwoTower
 
 CHUNK = 8_192
 
@@ -20,15 +22,16 @@ CHUNK = 8_192
 class TrainedModel:
     """Towers, feature specs and the item vectors that histories are read through.
 
-    Stored vectors carry one column more than the embedding dimension: 1 for a user, the popularity bias for
-    an item. So user @ item.T is exactly the model's score, and the cosine of two items is over [:, :-1].
+    Stored vectors hold the towers' D columns, those of ml.affinity and two for popularity, so that
+    user @ item.T is exactly the model's score; two items are near by [:, :-2].
     """
 
     network: TwoTower
     users: FeatureSpec
     items: FeatureSpec
     item_ids: np.ndarray  # (I,) int64, the items of training in their dense order
-    item_vectors: np.ndarray  # (I, D + 1) float32
+    item_vectors: np.ndarray  # (I, V) float32
+    item_codes: np.ndarray  # (I, F) int64 categorical codes
     directions: np.ndarray  # (P, D) float32, of ml.towers.SharedValues
     config: dict[str, Any]
     history: tuple[dict[str, float], ...] = ()  # one entry an epoch
@@ -39,13 +42,13 @@ class TrainedModel:
         return int(self.item_vectors.shape[1])
 
     def encode_items(self, items: EntityTable) -> np.ndarray:
-        """(I, D + 1) float32 vectors of any items, also of ones unknown to the training."""
-        return encode_items(self.network, encoded=self.items.encode(items), temperature=self._temperature)
+        """(I, V) float32 vectors of any items, also of ones unknown to the training."""
+        return encode_items(self.network, encoded=self.items.encode(items))
 
     def encode_users(
         self, users: EntityTable, histories: Histories, *, item_ids: np.ndarray | None = None
     ) -> np.ndarray:
-        """(U, D + 1) float32 vectors of any users.
+        """(U, V) float32 vectors of any users.
 
         The histories' item indices are rows of the training's items, or of `item_ids` where given; items
         unknown to this version are skipped.
@@ -59,12 +62,9 @@ class TrainedModel:
             encoded=self.users.encode(users),
             histories=histories,
             item_vectors=self.item_vectors,
+            item_codes=self.item_codes,
             directions=self.directions,
         )
-
-    @property
-    def _temperature(self) -> float:
-        return float(self.config["temperature"])
 
 
 def blank_user(spec: FeatureSpec) -> Encoded:
@@ -88,23 +88,20 @@ def translate_histories(histories: Histories, *, item_ids: np.ndarray, known_ids
 
 
 @torch.inference_mode()
-def encode_items(network: TwoTower, *, encoded: Encoded, temperature: float) -> np.ndarray:
-    """(I, D + 1) float32: L2-normal vectors, then the bias in units of the cosine."""
+def encode_items(network: TwoTower, *, encoded: Encoded) -> np.ndarray:
+    """(I, V) float32, as TwoTower.stored_items."""
     device = next(network.parameters()).device
     parts = []
     for rows in _chunks(len(encoded)):
         batch = EntityBatch.from_encoded(encoded.take(rows), device=device)
-        vector_ND, bias_N = network.item.encode(batch)
-        parts.append(torch.cat([vector_ND, temperature * bias_N[:, None]], dim=1).cpu().numpy())
-    return (
-        np.concatenate(parts) if parts else np.zeros((0, network.item.id_table.embedding_dim + 1), np.float32)
-    )
+        parts.append(network.stored_items(batch).cpu().numpy())
+    return np.concatenate(parts) if parts else np.zeros((0, network.width), np.float32)
 
 
 @torch.inference_mode()
 def shared_directions(network: TwoTower, *, items: EntityBatch, item_vectors: np.ndarray) -> np.ndarray:
     """(P, D) float32: where each value that users and items share points, read from the stored vectors."""
-    vectors_ID = torch.from_numpy(np.ascontiguousarray(item_vectors[:, :-1])).to(items.id_code.device)
+    vectors_ID = _leading(network, item_vectors, device=items.id_code.device)
     return network.user.shared.directions(items, item_vectors=vectors_ID).cpu().numpy()
 
 
@@ -115,21 +112,33 @@ def encode_users(
     encoded: Encoded,
     histories: Histories,
     item_vectors: np.ndarray,
+    item_codes: np.ndarray,
     directions: np.ndarray,
 ) -> np.ndarray:
-    """(U, D + 1) float32: vectors at most as long as ml.breadth says, then a column of ones."""
+    """(U, V) float32: UserTower.encode, then ml.breadth.popularity_columns."""
     device = next(network.parameters()).device
-    vectors_ID = torch.from_numpy(np.ascontiguousarray(item_vectors[:, :-1])).to(device)
+    vectors_ID = _leading(network, item_vectors, device=device)
+    codes_IF = torch.from_numpy(item_codes).to(device)
     directions_PD = torch.from_numpy(directions).to(device)
     parts = []
     for rows in _chunks(len(encoded)):
         batch = EntityBatch.from_encoded(encoded.take(rows), device=device)
         history = history_batch(histories.take(rows), device=device)
         user_BD = network.user.encode(
-            batch, history=history, item_vectors=vectors_ID, directions=directions_PD
+            batch,
+            history=history,
+            item_vectors=vectors_ID,
+            item_codes=codes_IF,
+            directions=directions_PD,
         )
-        parts.append(np.concatenate([user_BD.cpu().numpy(), np.ones((len(rows), 1), np.float32)], axis=1))
+        popularity_B2 = popularity_columns(np.diff(histories.take(rows).offsets))
+        parts.append(np.concatenate([user_BD.cpu().numpy(), popularity_B2], axis=1))
     return np.concatenate(parts) if parts else np.zeros((0, item_vectors.shape[1]), np.float32)
+
+
+def _leading(network: TwoTower, item_vectors: np.ndarray, *, device: torch.device) -> torch.Tensor:
+    """(I, D): the part of stored vectors that histories are read through."""
+    return torch.from_numpy(np.ascontiguousarray(item_vectors[:, : network.dim])).to(device)
 
 
 def history_batch(histories: Histories, *, device: torch.device) -> HistoryBatch:

@@ -1,15 +1,18 @@
-"""Settles, on the newest events held out, how fast the past fades, how long to train, what trends."""
+"""Settles, on the newest events held out, how fast the past fades, how long to train, what is in demand."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ml.config import TrainConfig
-from ml.data import Dataset, Interactions
+from ml.data import Dataset, EntityTable, Interactions
 from ml.fitting import Fit, Hooks
+from ml.sampling import recency
 from ml.splits import HeldOut
+from ml.validating import metrics_of
 
 TREND_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+NEWCOMER_HALF_LIVES = (1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 0.0)
 HALF_LIVES = (15.0, 60.0, 0.0)  # days in which a target comes to count half; 0 = the past never fades
 
 
@@ -25,25 +28,47 @@ class Search:
 def search(
     dataset: Dataset, config: TrainConfig, *, events: Interactions, valid: HeldOut, hooks: Hooks
 ) -> Search | None:
-    """The best of the half-lives that the config leaves open, each at its best epoch; None without positives.
+    """The best of what the config leaves open, each try at its best epoch; None without positives.
 
-    Where all events are of one moment nothing fades, and one fit is enough.
+    First how fast the past fades (where all events are of one moment nothing fades), then, where items have
+    features, whether these speak for known items too or only for new ones.
     """
+    newcomers = newcomer_half_life_of(config, events=events, num_items=len(dataset.items), valid=valid)
+    config = replace(config, newcomer_half_life_days=newcomers)
+    tries = [
+        replace(config, recent_half_life_days=half_life) for half_life in half_lives_of(config, events=events)
+    ]
+    by_content = config.known_by_content is None and has_features(dataset.items)
     best: Search | None = None
-    half_lives = half_lives_of(config, events=events)
-    for place, half_life in enumerate(half_lives):
-        settled = replace(config, recent_half_life_days=half_life)
-        fit = Fit(dataset, events=events, config=settled)
-        if not len(fit.pairs.trainable_users):
+    for place in range(num_tries := len(tries) + by_content):
+        part = hooks.part(place / num_tries, (place + 1) / num_tries)
+        if place < len(tries):
+            tried = _tried(dataset, tries[place], events=events, valid=valid, hooks=part)
+        elif best is not None:
+            without = replace(best.config, known_by_content=False, stop_epoch=0)
+            tried = _tried(dataset, without, events=events, valid=valid, hooks=part)
+        if tried is None:
             return None
-        part = hooks.part(place / len(half_lives), (place + 1) / len(half_lives))
-        epoch = fit.run(config.max_epochs, hooks=part, stage="train", valid=valid)
-        score = max((entry.get("ndcg@20", 0.0) for entry in fit.history), default=0.0)
-        if best is None or score > best.score:
-            settled = replace(settled, stop_epoch=epoch)
-            fit.config = settled
-            best = Search(fit=fit, config=settled, score=score)
+        if best is None or tried.score > best.score:
+            best = tried
     return None if best is None else _with_trend(best, valid=valid)
+
+
+def _tried(
+    dataset: Dataset, config: TrainConfig, *, events: Interactions, valid: HeldOut, hooks: Hooks
+) -> Search | None:
+    fit = Fit(dataset, events=events, config=config)
+    if not len(fit.pairs.trainable_users):
+        return None
+    epoch = fit.run(config.max_epochs, hooks=hooks, stage="train", valid=valid)
+    score = max((entry.get("ndcg@20", 0.0) for entry in fit.history), default=0.0)
+    fit.config = replace(config, stop_epoch=epoch, known_by_content=config.known_by_content is not False)
+    return Search(fit=fit, config=fit.config, score=score)
+
+
+def has_features(table: EntityTable) -> bool:
+    """Whether a table says anything beside ids."""
+    return any((table.numeric, table.categorical, table.multi, table.vectors))
 
 
 def _with_trend(found: Search, *, valid: HeldOut) -> Search:
@@ -59,6 +84,33 @@ def _with_trend(found: Search, *, valid: HeldOut) -> Search:
     settled = replace(found.config, trend_strength=strengths[best])
     found.fit.config = settled
     return Search(fit=found.fit, config=settled, score=scores[best])
+
+
+def newcomer_half_life_of(
+    config: TrainConfig, *, events: Interactions, num_items: int, valid: HeldOut
+) -> float:
+    """The half-life by which popularity alone ranks the held-out events best."""
+    half_lives = newcomer_half_lives_of(config, events=events)
+    if len(half_lives) == 1:
+        return half_lives[0]
+    liked = events.take(events.weight > 0)
+
+    def score_of(half_life: float) -> float:
+        weight = recency(liked.timestamp, newest=events.timestamp, half_life_days=half_life)
+        popular_I = np.bincount(liked.item_index, weights=weight, minlength=num_items).astype(np.float32)
+        metrics = metrics_of(
+            valid, num_items=num_items, score=lambda rows: np.tile(popular_I, (len(rows), 1))
+        )
+        return metrics["ndcg@20"]
+
+    return max(half_lives, key=score_of)
+
+
+def newcomer_half_lives_of(config: TrainConfig, *, events: Interactions) -> tuple[float, ...]:
+    """The half-lives to try of what is popular with newcomers; the last is plainest."""
+    if config.newcomer_half_life_days is not None:
+        return (config.newcomer_half_life_days,)
+    return (0.0,) if is_flat(events) else NEWCOMER_HALF_LIVES
 
 
 def trend_strengths_of(config: TrainConfig, *, events: Interactions) -> tuple[float, ...]:

@@ -11,8 +11,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from ml.breadth import breadth_scale
-from ml.data import DAY_SECONDS, moments_ago
+from ml.breadth import breadth_scale, popularity_columns
+from ml.data import DAY_SECONDS, MONTH_SECONDS, moments_ago
 from ml.features import Encoded, FeatureSpec, one_row
 from ml.folders import CONFIG, WEIGHTS, ArtifactError, verify
 
@@ -36,6 +36,7 @@ class NumpyUserTower:
     weights: Mapping[str, np.ndarray]  # the user tower's parameters by name
     item_ids: np.ndarray  # (I,) int64 ascending
     item_vectors: np.ndarray  # (I, D) float32
+    item_codes: np.ndarray  # (I, F) int64
     directions: np.ndarray  # (P, D) float32, where each stated value points
     max_history: int
     breadth: float
@@ -49,7 +50,7 @@ class NumpyUserTower:
         user_id: int | None = None,
         history: Sequence[HistoryEvent] = (),
     ) -> np.ndarray:
-        """(D + 1,) float32: the user vector, then 1; its product with a stored item is the score.
+        """(D + A + 2,) float32: the user's stored vector; its product with a stored item is the score.
 
         Whatever is not given counts as missing; items unknown to the version are skipped. About 0.2 ms.
         """
@@ -64,7 +65,10 @@ class NumpyUserTower:
         vector_D = self._profile(encoded) + self._stated(encoded) + self._history(rows, weight_H, age_H)
         length = np.sqrt((vector_D**2).sum() + _softplus(self.weights["doubt"]) ** 2)
         scale = breadth_scale(len(rows), breadth=self.breadth) / length
-        return np.append(scale * vector_D, 1.0).astype(np.float32)
+        affinity_A = self._affinity(rows, weight_H, age_H)
+        return np.concatenate([scale * vector_D, affinity_A, popularity_columns(len(rows))]).astype(
+            np.float32
+        )
 
     def _profile(self, encoded: Encoded) -> np.ndarray:
         weights = self.weights
@@ -108,6 +112,23 @@ class NumpyUserTower:
         hidden_W = np.maximum(weights["history.hidden.weight"] @ total_D, 0.0)
         return total_D + weights["history.output.weight"] @ hidden_W
 
+    def _affinity(self, rows: np.ndarray, weight_H: np.ndarray, age_H: np.ndarray) -> np.ndarray:
+        """(A,), as ml.affinity.Affinity; no columns in a version without."""
+        weights = self.weights
+        if "affinity.columns" not in weights:
+            return np.zeros(0)
+        columns_KA, field_K = weights["affinity.columns"], weights["affinity.field"]
+        liked_H = np.maximum(weight_H, 1e-6) ** _softplus(weights["affinity.power"]) * (weight_H > 0)
+        months_H = np.maximum(age_H, 0.0) / MONTH_SECONDS
+        liked_H = liked_H * np.exp(-_softplus(weights["affinity.fading"]) * np.log1p(months_H))
+        codes_HF = self.item_codes[rows]
+        counts_K = np.bincount(
+            codes_HF.ravel(), weights=np.repeat(liked_H, codes_HF.shape[1]), minlength=len(field_K)
+        )
+        share_K = counts_K / (liked_H.sum() + _softplus(weights["affinity.doubt"])[field_K])
+        sharpness_K = np.exp(weights["affinity.sharpness"])[field_K]
+        return (weights["affinity.gain"][field_K] * np.log1p(sharpness_K * share_K)) @ columns_KA
+
     def _merged(self, events: Sequence[HistoryEvent]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows, weights and ages of the known items, each once, oldest first, as in ml.data.Histories."""
         by_row: dict[int, tuple[float, float]] = {}
@@ -139,7 +160,8 @@ def load_user_tower(folder: Path, *, expected_sha256: str | None = None) -> Nump
                 name.removeprefix(_TOWER): value for name, value in tensors.items() if name.startswith(_TOWER)
             },
             item_ids=tensors["item_ids"][order],
-            item_vectors=tensors["item_vectors"][order, :-1],
+            item_vectors=tensors["item_vectors"][order, : int(description["config"]["embedding_dim"])],
+            item_codes=tensors["item_codes"][order],
             directions=tensors["directions"],
             max_history=int(description["config"]["max_history"]),
             breadth=float(description["config"]["breadth"]),

@@ -1,11 +1,14 @@
 """Where training starts: item vectors from the leading directions of who liked what."""
 
-# U = users, I = items, D = embedding dimension, R = rank, S = the smaller of U and I
+# U = users, I = items, D = embedding dimension, R = rank, S = the smaller of U and I, N = rows, W = inputs
 
 import numpy as np
+import torch
 from scipy import sparse
 from scipy.linalg import svd
 from scipy.sparse.linalg import LinearOperator, eigsh
+
+RIDGE = 0.01  # of the mean diagonal, in fit_linear
 
 
 def spectral_vectors(
@@ -64,3 +67,14 @@ def _of_length_one(vectors_ID: np.ndarray, *, rng: np.random.Generator) -> np.nd
     lengths_I1 = np.linalg.norm(vectors_ID, axis=1, keepdims=True)
     chance_ID = rng.standard_normal((rows, dim), dtype=np.float32) * np.float32(dim**-0.5)
     return np.where(lengths_I1 < 1e-6, chance_ID, vectors_ID / np.maximum(lengths_I1, 1e-6))
+
+
+def fit_linear(layer: torch.nn.Linear, inputs_NW: torch.Tensor, *, targets_ND: torch.Tensor) -> None:
+    """Set a layer to the ridge regression of the targets on its inputs."""
+    ones_N1 = inputs_NW.new_ones(len(inputs_NW), 1)
+    with_one_NW = torch.cat([inputs_NW, ones_N1], dim=1).double()
+    gram_WW = with_one_NW.T @ with_one_NW
+    gram_WW.diagonal().add_(RIDGE * gram_WW.diagonal().mean())
+    solved_WD = torch.linalg.solve(gram_WW, with_one_NW.T @ targets_ND.double()).float()
+    layer.weight.copy_(solved_WD[:-1].T)
+    layer.bias.copy_(solved_WD[-1])

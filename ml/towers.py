@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.breadth import BREADTH_AT, FEW_EVENTS
-from ml.data import DAY_SECONDS
+from ml.affinity import Affinity
 from ml.features import Encoded, FeatureSpec
+from ml.histories import HistoryBatch, HistoryEncoder, lengths_of
 
 USER_ID_LENGTH = 0.3  # at the start: what somebody did says more than who they are
 
@@ -41,17 +41,6 @@ class EntityBatch:
             vectors={name: torch.from_numpy(matrix).to(device) for name, matrix in encoded.vectors.items()},
             id_code=torch.from_numpy(encoded.id_code).to(device),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class HistoryBatch:
-    """Histories as tensors: entries of B users one after the other, oldest first."""
-
-    offsets: Tensor  # (B,) starts
-    item_row: Tensor  # (H,) rows of the item vectors given beside it
-    weight: Tensor  # (H,)
-    age_seconds: Tensor  # (H,)
-    rank: Tensor  # (H,) moments since: 0 for a user's newest entry, and all that came with it
 
 
 def share_width(spec: FeatureSpec, *, width: int, dim_ratio: Mapping[str, float]) -> dict[str, int]:
@@ -137,7 +126,14 @@ def _bag(rows: int, width: int) -> nn.EmbeddingBag:
 
 
 class ItemTower(EntityTower):
-    """Item vectors of length 1, and a learned popularity bias that new items take from their content."""
+    """Item vectors of length 1, and a learned popularity bias that new items take from their content.
+
+    What content says counts less for an item of which more is known: by `content_share` of each id.
+    `lately` is how much more popular an item is of late than its bias says: for newcomers.
+    """
+
+    content_share: Tensor  # (ids + 1,), 1 for the unknown
+    lately: Tensor  # (ids + 1,) in units of the logits, 0 for the unknown
 
     def __init__(self, spec: FeatureSpec, *, dim: int, width: int, dim_ratio: Mapping[str, float]) -> None:
         super().__init__(spec, dim=dim, width=width, dim_ratio=dim_ratio)
@@ -145,57 +141,18 @@ class ItemTower(EntityTower):
         nn.init.zeros_(self.id_bias.weight)
         self.content_bias = nn.Linear(dim, 1, bias=False)
         nn.init.zeros_(self.content_bias.weight)
+        self.register_buffer("content_share", torch.ones(len(spec.ids) + 1))
+        self.register_buffer("lately", torch.zeros(len(spec.ids) + 1))
 
     def encode(self, batch: EntityBatch, *, id_code: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(N, D) L2-normal vectors and (N,) biases in units of the logits."""
         id_code = batch.id_code if id_code is None else id_code
         vector_ND, bias_N = self.id_table(id_code), self.id_bias(id_code)[:, 0]
         if self.widths:
-            content_ND = self.content(batch)
+            content_ND = self.content(batch) * self.content_share[id_code][:, None]
             vector_ND = vector_ND + content_ND
             bias_N = bias_N + self.content_bias(content_ND)[:, 0]
         return functional.normalize(vector_ND, dim=1), bias_N
-
-
-class HistoryEncoder(nn.Module):
-    """What the history says: a long-term bag, and a short-term one that fades with order and age.
-
-    Entries count by |weight| to a learned power; disliked ones are subtracted with a learned strength. A bag
-    is shortened to p / (|p| + c) with a learned c, so that one view says less than a hundred purchases.
-    Hidden units, which start at nothing, add what a linear map cannot say.
-    """
-
-    def __init__(self, dim: int, *, width: int) -> None:
-        super().__init__()
-        self.power = nn.Parameter(torch.tensor(-0.5))
-        self.dislike = nn.Parameter(torch.tensor(0.5))
-        self.decay = nn.Parameter(torch.tensor([-1.5, -1.5]))  # a step, a unit of log days
-        self.patience = nn.Parameter(torch.tensor([0.0, 0.0]))
-        self.maps = nn.Parameter(torch.stack([torch.eye(dim), 0.5 * torch.eye(dim)]))
-        self.hidden = nn.Linear(dim, width, bias=False)
-        nn.init.normal_(self.hidden.weight, std=dim**-0.5)
-        self.output = nn.Linear(width, dim, bias=False)
-        nn.init.zeros_(self.output.weight)
-
-    def forward(self, history: HistoryBatch, *, item_vectors: Tensor) -> Tensor:
-        """(B, D) from histories whose item rows point into `item_vectors` (rows, D)."""
-        strength_H = history.weight.abs().clamp_min(1e-6) ** functional.softplus(self.power)
-        strength_H = strength_H * torch.where(history.weight < 0, -functional.softplus(self.dislike), 1.0)
-        step, day = functional.softplus(self.decay)
-        days_H = (history.age_seconds / DAY_SECONDS).clamp_min(0.0)
-        fading_H = torch.exp(-step * history.rank - day * torch.log1p(days_H))
-        pooled_BD = self._pooled(history, item_vectors, strength_H, 0) + self._pooled(
-            history, item_vectors, strength_H * fading_H, 1
-        )
-        added_BD: Tensor = self.output(functional.relu(self.hidden(pooled_BD)))
-        return pooled_BD + added_BD
-
-    def _pooled(self, history: HistoryBatch, item_vectors: Tensor, weight_H: Tensor, part: int) -> Tensor:
-        bag_BD = functional.embedding_bag(
-            history.item_row, item_vectors, history.offsets, mode="sum", per_sample_weights=weight_H
-        )
-        length_B1 = (bag_BD.square().sum(dim=1, keepdim=True) + 1e-12).sqrt()
-        return (bag_BD / (length_B1 + functional.softplus(self.patience[part]))) @ self.maps[part]
 
 
 class SharedValues(nn.Module):
@@ -240,13 +197,6 @@ class SharedValues(nn.Module):
         return mean_BD @ self.map
 
 
-def _lengths(history: HistoryBatch, *, breadth: float) -> Tensor:
-    """(B,) ml.breadth.breadth_scale of each user's number of events."""
-    ends_B = torch.cat([history.offsets[1:], history.offsets.new_tensor([len(history.item_row)])])
-    num_events_B = (ends_B - history.offsets).clamp_min(FEW_EVENTS).float()
-    return ((1 + num_events_B) / (1 + BREADTH_AT)) ** -breadth
-
-
 class UserTower(nn.Module):
     """User vectors: the profile's EntityTower, stated values and history, brought to about one length.
 
@@ -270,6 +220,8 @@ class UserTower(nn.Module):
             self.profile.linear.weight.data *= 0.1
         self.shared = SharedValues(spec, items, dim=shape.dim)
         self.history = HistoryEncoder(shape.dim, width=shape.history_width)
+        has_affinity = shape.affinity_width and items.categorical
+        self.affinity = Affinity(items, width=shape.affinity_width) if has_affinity else None
 
     def encode(
         self,
@@ -277,15 +229,31 @@ class UserTower(nn.Module):
         *,
         history: HistoryBatch,
         item_vectors: Tensor,
+        item_codes: Tensor,
         directions: Tensor,
         id_code: Tensor | None = None,
     ) -> Tensor:
-        """(B, D) vectors, at most as long as ml.breadth says; `directions` are those of SharedValues."""
+        """(B, D + A) vectors: D columns at most as long as ml.breadth says, then those of Affinity.
+
+        `item_vectors` (rows, D) and `item_codes` (rows, F) are what histories point into; `directions` are
+        those of SharedValues.
+        """
         profile_BD = self.profile(batch, id_code=id_code) + self.shared(batch, directions=directions)
         vector_BD = profile_BD + self.history(history, item_vectors=item_vectors)
         doubt = functional.softplus(self.doubt)
         length_B = (vector_BD.square().sum(dim=1) + doubt.square()).sqrt()
-        return vector_BD * (_lengths(history, breadth=self.breadth) / length_B)[:, None]
+        vector_BD = vector_BD * (lengths_of(history, breadth=self.breadth) / length_B)[:, None]
+        if self.affinity is None:
+            return vector_BD
+        sizes_B = history.sizes
+        affinity_BA = self.affinity(
+            history.weight,
+            age_H=history.age_seconds,
+            row_H=torch.repeat_interleave(torch.arange(len(sizes_B), device=sizes_B.device), sizes_B),
+            code_HF=item_codes[history.item_row],
+            num=len(sizes_B),
+        )
+        return torch.cat([vector_BD, affinity_BA], dim=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +265,8 @@ class TowerShape:
     history_width: int
     dim_ratio: Mapping[str, float]
     breadth: float
+    affinity_width: int  # columns for what a history's categories say; 0 = none
+    temperature: float
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "TowerShape":
@@ -307,6 +277,8 @@ class TowerShape:
             history_width=config["history_width"],
             dim_ratio=config["dim_ratio"],
             breadth=config["breadth"],
+            affinity_width=config["affinity_width"],
+            temperature=config["temperature"],
         )
 
 
@@ -315,5 +287,31 @@ class TwoTower(nn.Module):
 
     def __init__(self, *, users: FeatureSpec, items: FeatureSpec, shape: TowerShape) -> None:
         super().__init__()
+        self.dim, self.temperature = shape.dim, shape.temperature
         self.user = UserTower(users, items=items, shape=shape)
         self.item = ItemTower(items, dim=shape.dim, width=shape.width, dim_ratio=shape.dim_ratio)
+
+    @property
+    def width(self) -> int:
+        """The columns of a stored vector."""
+        return self.dim + (self.user.affinity.width if self.user.affinity is not None else 0) + 2
+
+    def encode_items(self, batch: EntityBatch, *, id_code: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(N, D + A): L2-normal vectors, then the columns that meet the users' affinity; (N,) biases.
+
+        Those columns are small, the temperature, so that near items are near by their vectors first.
+        """
+        vector_ND, bias_N = self.item.encode(batch, id_code=id_code)
+        if self.user.affinity is None:
+            return vector_ND, bias_N
+        columns_NA = self.temperature * self.user.affinity.of_items(batch.categorical)
+        return torch.cat([vector_ND, columns_NA], dim=1), bias_N
+
+    def stored_items(self, batch: EntityBatch) -> Tensor:
+        """(N, D + A + 2): the vectors, then the temperature times what is popular of late, and the bias.
+
+        They meet ml.breadth.popularity_columns of the users.
+        """
+        vector_NV, bias_N = self.encode_items(batch)
+        popular_N2 = torch.stack([self.item.lately[batch.id_code], bias_N], dim=1)
+        return torch.cat([vector_NV, self.temperature * popular_N2], dim=1)

@@ -10,7 +10,7 @@ from ml.config import TrainConfig
 from ml.data import Dataset, Interactions, cut_in_time
 from ml.fitting import Fit, Hooks, OnProgress, ShouldStop, TrainingCancelled, users_at_once
 from ml.model import TrainedModel
-from ml.searching import half_lives_of, search
+from ml.searching import half_lives_of, newcomer_half_lives_of, search
 from ml.splits import HeldOut, Split, held_out
 
 __all__ = ["NotEnoughData", "OutOfDeviceMemory", "TrainConfig", "TrainedModel", "TrainingCancelled", "train"]
@@ -87,7 +87,8 @@ def _fit_all(dataset: Dataset, config: TrainConfig, *, hooks: Hooks, stage: str)
     """A model of all events by settled settings; what is left open takes its plainest value."""
     if config.recent_half_life_days is None:
         config = replace(config, recent_half_life_days=half_lives_of(config, events=dataset.interactions)[-1])
-    config = replace(config, trend_strength=config.trend_strength or 0.0)
+    newcomers = newcomer_half_lives_of(config, events=dataset.interactions)[-1]
+    config = replace(config, trend_strength=config.trend_strength or 0.0, newcomer_half_life_days=newcomers)
     fit = Fit(dataset, events=dataset.interactions, config=config)
     if not len(fit.pairs.trainable_users):
         raise NotEnoughData("Whatever a user liked, the same user disliked too; log or import more first.")

@@ -9,7 +9,7 @@ from ml.config import LossConfig, TrainConfig
 
 def test_bad_settings_are_named():
     with pytest.raises(
-        ValueError, match=r"Unknown training settings: dropout, embeding_dim\. Known: batch_users"
+        ValueError, match=r"Unknown training settings: dropout, embeding_dim\. Known: affinity_width"
     ):
         TrainConfig.from_dict({"embeding_dim": 32, "dropout": 1})
     with pytest.raises(ValueError, match="use auto, cpu or cuda"):

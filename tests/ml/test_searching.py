@@ -20,6 +20,7 @@ CONFIG = TrainConfig(
     batch_users=16,
     patience=10,
     trend_strength=0.0,
+    known_by_content=True,
 )
 SHOP = two_taste_shop()
 
@@ -49,8 +50,32 @@ def test_the_half_life_that_ranks_the_held_out_events_best_is_settled():
     assert found.score == max(scores.values())
     assert scores[found.config.recent_half_life_days] == found.score
     assert found.fit.config == found.config
-    left_open = {"recent_half_life_days": None, "stop_epoch": 0}
+    left_open = {
+        "recent_half_life_days": None,
+        "newcomer_half_life_days": None,
+        "stop_epoch": 0,
+    }
     assert replace(found.config, **left_open) == CONFIG, "nothing else is settled"
+
+
+def test_content_speaks_for_known_items_where_that_ranks_better():
+    fixed = replace(CONFIG, recent_half_life_days=0.0)
+    scores = {
+        by_content: search_of(replace(fixed, known_by_content=by_content)).score
+        for by_content in (True, False)
+    }
+    found = search_of(replace(fixed, known_by_content=None))
+    assert found.score == scores[found.config.known_by_content] == max(scores.values())
+
+
+def test_where_content_is_for_new_items_alone_known_ones_are_their_ids():
+    fit = search_of(replace(CONFIG, known_by_content=False, recent_half_life_days=0.0)).fit
+    model = fit.finish()
+    changed = replace(SHOP.items, categorical={"category": SHOP.items.categorical["category"][::-1].copy()})
+    known = fit.items.id_code > 0
+    kept = (model.encode_items(SHOP.items) == model.encode_items(changed))[:, : model.network.dim]
+    assert kept[known].all()
+    assert not kept[~known].all(axis=None) or not (~known).any()
 
 
 def test_the_epoch_that_ranked_best_is_settled_and_its_weights_are_kept():

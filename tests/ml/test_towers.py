@@ -8,11 +8,11 @@ from ml.breadth import breadth_scale
 from ml.config import TrainConfig
 from ml.data import EntityTable, Histories
 from ml.features import FeatureSpec
+from ml.histories import HistoryEncoder
 from ml.model import encode_items, history_batch
 from ml.towers import (
     EntityBatch,
     EntityTower,
-    HistoryEncoder,
     SharedValues,
     TowerShape,
     TwoTower,
@@ -80,9 +80,10 @@ def test_stored_items_are_unit_vectors_with_the_bias_in_units_of_the_cosine():
     network = towers(breadth=0.0)
     with torch.no_grad():
         network.item.id_bias.weight.fill_(3.0)
-    stored = encode_items(network, encoded=ITEMS.encode(SHOP.items), temperature=0.5)
+    stored = encode_items(network, encoded=ITEMS.encode(SHOP.items))
     assert np.linalg.norm(stored[:, :8], axis=1) == pytest.approx(np.ones(40), abs=1e-5)
-    assert stored[:, 8].tolist() == pytest.approx([1.5] * 40)
+    assert stored[:, -1].tolist() == pytest.approx([3.0 * network.temperature] * 40)
+    assert stored.shape[1] == network.width
 
 
 def towers(*, breadth: float) -> TwoTower:
@@ -119,16 +120,19 @@ def test_a_users_vector_is_as_long_as_the_number_of_events_says(breadth):
         users,
         history=history_batch(history, device=CPU),
         item_vectors=vectors,
+        item_codes=items.categorical,
         directions=network.user.shared.directions(items, item_vectors=vectors),
     )
     expected = [breadth_scale(int(count), breadth=breadth) for count in counts]
-    assert encoded.norm(dim=1).tolist() == pytest.approx(expected, rel=1e-5)
+    assert encoded[:, :8].norm(dim=1).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 def test_who_says_nothing_has_no_vector_and_who_says_much_almost_the_whole_length():
     """One event by a bare user: with every learned number 1 the history says (1, 0), beside a doubt of 1."""
     bare = FeatureSpec.fit(EntityTable(ids=np.array([1])))
-    shape = TowerShape(dim=2, width=8, history_width=1, dim_ratio={}, breadth=0.0)
+    shape = TowerShape(
+        dim=2, width=8, history_width=1, dim_ratio={}, breadth=0.0, affinity_width=0, temperature=1.0
+    )
     network = TwoTower(users=bare, items=bare, shape=shape)
     one = float(np.log(np.e - 1))  # softplus of it is 1
     with torch.no_grad():
@@ -147,6 +151,7 @@ def test_who_says_nothing_has_no_vector_and_who_says_much_almost_the_whole_lengt
         guests,
         history=history_batch(seen, device=CPU),
         item_vectors=torch.tensor([[1.0, 0.0]]),
+        item_codes=torch.zeros(1, 0, dtype=torch.long),
         directions=torch.zeros(0, 2),
     )
     assert encoded[0].tolist() == [0, 0]

@@ -259,7 +259,7 @@ def test_progress_and_checkpoints_follow_the_epochs(shop, tmp_path):
     config = TrainConfig.from_dict({**QUICK, "max_epochs": 4, "recent_half_life_days": 0.0})
     train(
         shop,
-        config,
+        replace(config, known_by_content=True),
         on_progress=lambda stage, fraction, message: heard.append((stage, fraction, message)),
         checkpoint_dir=tmp_path / "checkpoints",
     )
