@@ -30,6 +30,8 @@ from django.db import connection
 from django.utils import timezone
 
 from recommender.feature_settings import REPOSITORY, connection_values, project_name, store_settings
+from shop import embedded
+from shop.embedded import ServiceError
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -201,6 +203,27 @@ def online_top_k(user_id: int) -> TopK | None:
     return TopK(
         product_ids=tuple(row["product_ids"]), scores=tuple(row["scores"]), version_id=row["version_id"]
     )
+
+
+def forget_user(user_id: int) -> bool:
+    """Return True once the online store holds no row of the user; False, with a line in the log, while it
+    cannot be reached. Opens the store (seconds) where this process has not yet."""
+    # Feast's own names for a key; it has no call that deletes the rows of one entity.
+    from feast.infra.online_stores.helpers import _redis_key
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
+
+    trouble: tuple[type[Exception], ...] = (*_failures(), ServiceError)
+    key = EntityKey(join_keys=["user_id"], entity_values=[Value(int64_val=user_id)])
+    try:
+        config = open_store().config
+        client = redis.Redis.from_url(embedded.redis_url(), socket_connect_timeout=1, socket_timeout=5)
+        version_number = config.entity_key_serialization_version
+        client.delete(_redis_key(config.project, key, entity_key_serialization_version=version_number))
+    except trouble as error:
+        logger.warning("The feature store keeps the rows of user %s: %s", user_id, error)
+        return False
+    return True
 
 
 def warm_in_background() -> None:

@@ -3,6 +3,9 @@
 import uuid
 from collections.abc import Sequence
 
+from django.db import transaction
+from django.utils import timezone
+
 from recommender.models import Impression
 from shop.visitors import Visitor
 
@@ -16,7 +19,12 @@ def record_served(
     version_id: int | None,
     anchor_id: int | None = None,
 ) -> uuid.UUID:
-    """Return the id of a new impression; a click or a cart event carries it back. One insert."""
+    """Return the id of a new impression; a click or a cart event carries it back. One insert.
+
+    What is shown to a visitor who paused personalisation is not written down.
+    """
+    if not visitor.personalised:
+        return uuid.uuid4()
     impression = Impression.objects.create(
         placement=placement,
         visitor_id=visitor.id,
@@ -27,3 +35,17 @@ def record_served(
         product_ids=list(product_ids),
     )
     return impression.pk
+
+
+def record_seen(impression_id: uuid.UUID, *, visitor: Visitor, positions: Sequence[int]) -> bool:
+    """Return whether the visitor's own list was found; its seen positions then include these. Two queries."""
+    with transaction.atomic():
+        mine = Impression.objects.select_for_update().filter(pk=impression_id, visitor_id=visitor.id)
+        impression = mine.first()
+        if impression is None:
+            return False
+        valid = {position for position in positions if position < len(impression.product_ids)}
+        impression.seen_positions = sorted(valid | set(impression.seen_positions))
+        impression.seen_at = impression.seen_at or timezone.now()
+        impression.save(update_fields=["seen_positions", "seen_at"])
+    return True

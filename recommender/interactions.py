@@ -56,6 +56,7 @@ def record_interaction(
 ) -> bool:
     """Return True when the event is saved, False when its id was seen before. One query.
 
+    Of a visitor who paused personalisation only purchases are saved, which the orders hold anyway.
     The row belongs to the caller's transaction: it is saved with the caller's rows or not at all.
     Raises ValueError, naming the cure, for an unknown kind or product or a value that the kind cannot have.
     """
@@ -72,6 +73,8 @@ def record_interaction(
         now,
         product_id,
     ]
+    if not visitor.personalised and kind != Kind.PURCHASE:
+        return False
     with connection.cursor() as cursor:
         cursor.execute(INSERT, values)
         inserted = cursor.rowcount == 1
@@ -103,6 +106,32 @@ def record_review(review: Review, *, visitor: Visitor) -> bool:
         kind=Kind.RATING,
         value=review.rating,
     )
+
+
+def record_dislike(
+    product_id: int, *, visitor: Visitor, placement: str = "", impression_id: uuid.UUID | None = None
+) -> uuid.UUID:
+    """Return the id of the one event that keeps the product from the visitor's lists until it is withdrawn.
+
+    Raises ValueError for an unknown product.
+    """
+    owner = f"user/{visitor.user_id}" if visitor.user else f"visitor/{visitor.id}"
+    event_id = event_id_of("dislike", owner, str(product_id))
+    record_interaction(
+        event_id=event_id,
+        visitor=visitor,
+        product_id=product_id,
+        kind=Kind.DISLIKE,
+        placement=placement,
+        impression_id=impression_id,
+    )
+    return event_id
+
+
+def withdraw(event_id: uuid.UUID, *, visitor: Visitor) -> bool:
+    """Return True when the visitor's own dislike is gone, False when they had none by this id. One query."""
+    deleted, _ = interactions_of(visitor).filter(event_id=event_id, kind=Kind.DISLIKE).delete()
+    return bool(deleted)
 
 
 def event_id_of(*parts: str) -> uuid.UUID:

@@ -79,6 +79,12 @@ class Env(BaseSettings):
         pattern="^([A-Z]{2})?$",
         description="ISO 3166 country of a visitor who has not told theirs, such as DE.",
     )
+    ATTRIBUTION_DAYS: int = Field(
+        7,
+        ge=1,
+        le=90,
+        description="Days after a click on a recommendation in which buying that product counts for it.",
+    )
     CLIP_MODEL: str = Field(
         "", description="An open_clip architecture; empty uses the bundled compact model."
     )

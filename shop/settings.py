@@ -153,6 +153,7 @@ TIME_ZONE = "UTC"
 SHOP_NAME = env.SHOP_NAME
 CURRENCY = env.CURRENCY
 DEFAULT_REGION = env.DEFAULT_REGION
+ATTRIBUTION_DAYS = env.ATTRIBUTION_DAYS
 
 # Files. While developing, WhiteNoise serves the sources; in production `collectstatic` fills STATIC_ROOT.
 STATIC_URL = "static/"

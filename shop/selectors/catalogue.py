@@ -93,11 +93,6 @@ def _with_pictures(categories: QuerySet[Category]) -> list[Category]:
     return rows
 
 
-def new_arrivals(visitor: Visitor, *, limit: int) -> list[Product]:
-    """Return the newest products in stock."""
-    return list(shown_to(visitor).available().order_by("-released_at", "-id")[:limit])
-
-
 def well_rated(visitor: Visitor, *, limit: int) -> list[Product]:
     """Return products in stock that many shoppers rated, and rated at four stars or more."""
     rated = shown_to(visitor).available().filter(rating__gte=4)

@@ -82,14 +82,6 @@ def test_the_picker_offers_again_what_was_picked_at_another_level(make_product, 
     assert names(catalogue.preference_choices(fan)) == ["Kitchen", "Mugs"]
 
 
-def test_new_arrivals_come_newest_first_and_in_stock(make_product, visitor):
-    now = timezone.now()
-    make_product("Old", released_at=now - timedelta(days=9))
-    make_product("New", released_at=now - timedelta(days=1))
-    make_product("Sold out", released_at=now, stock=0)
-    assert names(catalogue.new_arrivals(visitor, limit=5)) == ["New", "Old"]
-
-
 def test_well_rated_needs_four_stars_and_then_many_ratings(make_product, visitor):
     make_product("Few", rating=Decimal("5.00"), rating_count=2)
     make_product("Many", rating=Decimal("4.20"), rating_count=80)
