@@ -71,7 +71,9 @@ def test_without_scripts_a_page_offers_undo_and_the_way_back(client, mug):
     assert answer.url == "/cart/"
 
 
-@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\"])
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\"]
+)
 def test_the_way_back_never_leaves_the_shop(client, mug, elsewhere):
     page = client.post(HIDE, {"product": mug.pk, "next": elsewhere}, follow=True).content.decode()
     assert "evil" not in page
