@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from recommender.candidates import Reason
 from recommender.models import Impression
 from shop.visitors import Visitor
 
@@ -18,10 +20,15 @@ def record_served(
     source: str,
     version_id: int | None,
     anchor_id: int | None = None,
+    sources: Sequence[str] = (),
+    reasons: Sequence[Reason | None] = (),
+    ranker_id: int | None = None,
+    features: dict[str, Any] | None = None,
 ) -> uuid.UUID:
     """Return the id of a new impression; a click or a cart event carries it back. One insert.
 
-    What is shown to a visitor who paused personalisation is not written down.
+    `sources` and `reasons` are those of each position; `features` is what the ranker saw. What is shown to a
+    visitor who paused personalisation is not written down.
     """
     if not visitor.personalised:
         return uuid.uuid4()
@@ -31,8 +38,12 @@ def record_served(
         user_id=visitor.user_id,
         anchor_id=anchor_id,
         version_id=version_id,
+        ranker_id=ranker_id,
         source=source,
         product_ids=list(product_ids),
+        sources=list(sources),
+        reasons=[reason.as_json() if reason else None for reason in reasons],
+        features=features,
     )
     return impression.pk
 

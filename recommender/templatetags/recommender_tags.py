@@ -8,26 +8,34 @@ from django import template
 from django.template import Context
 
 from recommender import reasons
+from recommender.candidates import Reason
 from recommender.models import Placement
-from recommender.recommendations import MODEL, RecommendedList, recommend
+from recommender.recommendations import RecommendedList, recommend
 from shop.models import Order, Product
 from shop.selectors.carts import CartView
 
 register = template.Library()
 SHELF = "recommender/_shelf.html"
 HEADINGS = {
-    Placement.HOME_FOR_YOU: "Popular right now",
+    Placement.HOME_FOR_YOU: "Worth a look",
     Placement.HOME_BECAUSE_YOU_VIEWED: "More like what you viewed",
-    Placement.HOME_TRENDING: "Trending now",
-    Placement.HOME_NEW_ARRIVALS: "New in",
+    Placement.HOME_TRENDING: "Worth a look today",
+    Placement.HOME_NEW_ARRIVALS: "Latest additions",
     Placement.HOME_RECENTLY_VIEWED: "Recently viewed",
     Placement.HOME_BUY_AGAIN: "Buy again",
     Placement.PRODUCT_SIMILAR: "You may also like",
     Placement.PRODUCT_BOUGHT_TOGETHER: "Bought together",
-    Placement.CART_COMPLEMENTS: "Goes with what is in your cart",
+    Placement.CART_COMPLEMENTS: "You may also want",
     Placement.CART_EMPTY: "Start with one of these",
     Placement.SEARCH_EMPTY: "What else there is",
     Placement.ORDER_NEXT: "What to look at next",
+}
+# What a shelf's heading says, its cards need not say again.
+SAID_BY_HEADING = {
+    "New in": "New",
+    "Recently viewed": "You viewed this",
+    "Buy again": "You bought this before",
+    "Popular right now": "Trending now",
 }
 
 
@@ -113,31 +121,44 @@ def _shelf(
     context: Context, placement: Placement, *, k: int, anchors: Sequence[Product] = ()
 ) -> dict[str, Any]:
     request = context["request"]
-    anchor = anchors[0] if anchors else None
-    recommended = recommend(placement, visitor=request.visitor, anchor=anchor, k=k)
-    words = reasons.in_words(
-        getattr(recommended, "reasons", [None] * len(recommended.products)),
-        products=recommended.products,
-        visitor=request.visitor,
-    )
+    visitor = request.visitor
+    recommended = recommend(placement, visitor=visitor, anchors=anchors, k=k)
+    given = [None if _names_anchor(reason, anchors=anchors) else reason for reason in recommended.reasons]
+    words = reasons.in_words(given, products=recommended.products, visitor=visitor)
     heading = _heading(recommended, words=words)
+    said = (heading, SAID_BY_HEADING.get(heading))
     return {
         "request": request,
         "csrf_token": context.get("csrf_token"),
-        "visitor": request.visitor,
+        "visitor": visitor,
         "recommended": recommended,
         "heading": heading,
         "cards": [
-            Card(product=product, why=why if why != heading else "")
+            Card(product=product, why="" if why in said else why)
             for product, why in zip(recommended.products, words, strict=True)
         ],
     }
 
 
+def _names_anchor(reason: Reason | None, *, anchors: Sequence[Product]) -> bool:
+    """Return whether the reason is that one viewed the very product whose page this is."""
+    anchor_ids = [anchor.pk for anchor in anchors]
+    return reason is not None and reason.kind == "viewed" and reason.product_id in anchor_ids
+
+
 def _heading(recommended: RecommendedList, *, words: Sequence[str]) -> str:
     """Return what the list is, as far as its own products bear it out."""
-    if recommended.placement == Placement.HOME_FOR_YOU and recommended.source == MODEL:
+    placement, only = Placement(recommended.placement), set(recommended.sources)
+    if placement == Placement.HOME_FOR_YOU and recommended.version_id:
         return "For you"
-    if recommended.placement == Placement.HOME_BECAUSE_YOU_VIEWED and words and len(set(words)) == 1:
-        return words[0] or HEADINGS[Placement.HOME_BECAUSE_YOU_VIEWED]
-    return HEADINGS[Placement(recommended.placement)]
+    if placement == Placement.HOME_FOR_YOU and only == {"trending"}:
+        return "Popular right now"
+    if placement == Placement.HOME_TRENDING and only == {"trending"}:
+        return "Trending now"
+    if placement == Placement.HOME_NEW_ARRIVALS and set(words) == {"New"}:
+        return "New in"
+    if placement == Placement.PRODUCT_SIMILAR and only == {"similar"}:
+        return "Similar products"
+    if placement == Placement.HOME_BECAUSE_YOU_VIEWED and words and words[0].startswith("Because you"):
+        return words[0]
+    return HEADINGS[placement]

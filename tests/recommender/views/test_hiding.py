@@ -6,7 +6,6 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from recommender import retrieval
 from recommender.interactions import interactions_of, record_interaction, withdraw
 from recommender.models import Interaction
 from shop.visitors import Visitor
@@ -15,11 +14,6 @@ pytestmark = pytest.mark.django_db
 HIDE = "/not-interested/"
 Kind = Interaction.Kind
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def _fresh_trends():
-    retrieval.trending_ids.cache_clear()
 
 
 @pytest.fixture
