@@ -3,7 +3,7 @@
 # I = products of the catalogue
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -44,7 +44,9 @@ def gather(plan: Plan, *, placement: str, visitor: Visitor, anchor_ids: Iterable
     """
     now, catalogue = timezone.now(), snapshot.current()
     if not visitor.personalised:
-        visitor = replace(visitor, preference_ids=())
+        visitor = Visitor(
+            id=visitor.id, user=visitor.user, region=visitor.region, age=visitor.age, personalised=False
+        )
     version = attempt("the active version", versions.active_version, otherwise=None)
     marks: Sequence[Mark] = attempt(
         "purchases and dislikes", lambda: filtering.marks_of(visitor), otherwise=()

@@ -3,12 +3,13 @@
 from django.urls import path
 
 from recommender.api import RecommendationsView
-from recommender.views import hiding, search, seen, your_data
+from recommender.views import hiding, search, seen, shelves, your_data
 
 app_name = "recommender"
 urlpatterns = [
     path("search/", search.search, name="search"),
     path("search/image/", search.search_by_image, name="search_by_image"),
+    path("more/", shelves.more, name="more_shelves"),
     path("not-interested/", hiding.hide, name="hide"),
     path("not-interested/<uuid:event_id>/", hiding.hidden, name="hidden"),
     path("not-interested/<uuid:event_id>/undo/", hiding.unhide, name="unhide"),

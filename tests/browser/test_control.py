@@ -59,6 +59,12 @@ def test_not_interested_hides_at_once_and_undo_brings_back_with_the_keyboard(pag
     assert name in suggested(page, live_server.url)
 
 
+def test_without_scripts_the_lower_shelves_are_a_link_away(plain_page, live_server, mugs):
+    plain_page.goto(live_server.url)
+    plain_page.get_by_role("link", name="More: what trends").click()
+    expect(plain_page.locator("[data-placement=home_new_arrivals] .card").first).to_be_visible()
+
+
 def test_what_was_hidden_is_not_in_the_next_list(page, live_server, mugs):
     suggested(page, live_server.url)
     card = first_card(page)

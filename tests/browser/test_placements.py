@@ -81,6 +81,12 @@ def eventually(found: Callable[[], Any], *, seconds: float = 10) -> Any:
     return value
 
 
+def reveal_all(page: Page) -> None:
+    """Scroll to the end of the home page, where its lower shelves are fetched."""
+    page.locator(".more-shelves").scroll_into_view_if_needed()
+    expect(page.locator(".more-shelves")).to_have_count(0)
+
+
 def nothing(stocked: list[Product], shopper: User) -> None:
     """The page needs no preparation."""
 
@@ -128,6 +134,8 @@ def test_a_card_followed_finds_the_list_that_it_was_in(placement, shop_page, liv
     prepare, path = PAGES[placement]
     prepare(stocked, shopper)
     shop_page.goto(live_server.url + address_of(path, stocked=stocked, shopper=shopper))
+    if path == "/":
+        reveal_all(shop_page)
     card = shop_page.locator(f"[data-placement={placement}] .card a").first
     name = card.locator(".card-name").inner_text()
     card.click()
@@ -140,7 +148,7 @@ def test_a_card_followed_finds_the_list_that_it_was_in(placement, shop_page, liv
 
 
 def test_what_was_in_view_for_a_second_is_told_and_what_was_not_is_not(shop_page, live_server, stocked):
-    shop_page.set_viewport_size({"width": 1280, "height": 700})
+    shop_page.set_viewport_size({"width": 1280, "height": 400})
     shop_page.goto(live_server.url)
     shelf = shop_page.locator("[data-placement=home_for_you]")
     shelf.scroll_into_view_if_needed()
@@ -151,6 +159,7 @@ def test_what_was_in_view_for_a_second_is_told_and_what_was_not_is_not(shop_page
         return found.seen_positions if found else []
 
     assert 0 in eventually(seen)
+    reveal_all(shop_page)
     below = shop_page.locator("[data-impression]").last.get_attribute("data-impression")
     assert Impression.objects.get(pk=below).seen_positions == []
 
