@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ml.data import MAX_HISTORY
+from recommender import revisions, streams
 from recommender.models import Interaction
 from shop.models import Order, Product, Review
 from shop.visitors import Visitor
@@ -61,6 +62,7 @@ def record_interaction(
     Raises ValueError, naming the cure, for an unknown kind or product or a value that the kind cannot have.
     """
     now = timezone.now()
+    happened = _clamped(occurred_at, now=now)
     values = [
         event_id,
         visitor.id,
@@ -69,7 +71,7 @@ def record_interaction(
         _checked_value(kind, value=value),
         placement[:MAX_PLACEMENT],
         impression_id,
-        _clamped(occurred_at, now=now),
+        happened,
         now,
         product_id,
     ]
@@ -78,7 +80,11 @@ def record_interaction(
     with connection.cursor() as cursor:
         cursor.execute(INSERT, values)
         inserted = cursor.rowcount == 1
-    if not inserted and not Product.objects.filter(pk=product_id).exists():
+    if inserted:
+        streams.publish(
+            event_id=event_id, visitor=visitor, product_id=product_id, kind=kind, occurred_at=happened
+        )
+    elif not Product.objects.filter(pk=product_id).exists():
         raise ValueError(f"There is no product {product_id}; record only products that the shop has.")
     return inserted
 
@@ -131,6 +137,7 @@ def record_dislike(
 def withdraw(event_id: uuid.UUID, *, visitor: Visitor) -> bool:
     """Return True when the visitor's own dislike is gone, False when they had none by this id. One query."""
     deleted, _ = interactions_of(visitor).filter(event_id=event_id, kind=Kind.DISLIKE).delete()
+    revisions.bump(*revisions.names_of(visitor))
     return bool(deleted)
 
 
@@ -143,6 +150,7 @@ def join_guest_history(visitor: Visitor) -> int:
     """Return how many of the browser's anonymous rows now belong to the user who logged in on it."""
     if visitor.user is None:
         raise ValueError("A guest has nobody to give the history to; call this after the log-in.")
+    streams.publish_join(visitor)
     return interactions_of(Visitor(id=visitor.id)).update(user=visitor.user)
 
 

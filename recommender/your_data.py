@@ -1,7 +1,6 @@
 """What the shop knows of one visitor: to read, to take along, to delete."""
 
 import json
-import logging
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,16 +11,16 @@ from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.utils import timezone
 
-from recommender import features
+from recommender import features, forgetting, revisions
 from recommender.interactions import interactions_of
 from recommender.models import Impression, Interaction, Recommendation, UserEmbedding
+from recommender.redis_door import RedisAway
 from shop.models import Order, Profile, Review, User
 from shop.selectors.carts import items_of
+from shop.services import accounts
 from shop.visitors import Visitor
 
 BATCH = 1000
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ class Holdings:
 
 
 class StoreAway(RuntimeError):
-    """The copy in the feature store could not be deleted; the message says what to do."""
+    """The copies in Redis could not be deleted; the message says what to do."""
 
 
 def events_of(visitor: Visitor) -> QuerySet[Interaction]:
@@ -77,6 +76,7 @@ def holdings(visitor: Visitor) -> Holdings:
 def delete_event(event_id: uuid.UUID, *, visitor: Visitor) -> bool:
     """Return True when the visitor's own event is gone, False when they have none by this id."""
     deleted, _ = interactions_of(visitor).filter(event_id=event_id).delete()
+    revisions.bump(*revisions.names_of(visitor))
     return bool(deleted)
 
 
@@ -84,7 +84,7 @@ def delete_all(visitor: Visitor) -> int:
     """Return how many events are gone, and with them all that was computed from them or shown to the visitor.
 
     Orders, reviews, the cart, the account and its preferences stay. Raises StoreAway when all is deleted but
-    the copy in the feature store; calling it again deletes that too.
+    the copies in Redis; calling it again deletes that too.
     """
     with transaction.atomic():
         events, _ = interactions_of(visitor).delete()
@@ -92,12 +92,22 @@ def delete_all(visitor: Visitor) -> int:
         if visitor.user:
             UserEmbedding.objects.filter(user=visitor.user).delete()
             Recommendation.objects.filter(user=visitor.user).delete()
-    if visitor.user and not features.forget_user(visitor.user.pk):
+        revisions.bump(*revisions.names_of(visitor))
+    try:
+        forgetting.forget(visitor)
+    except RedisAway as error:
         raise StoreAway(
             "What you did is deleted, but a copy of what was worked out from it could not be reached. "
             "Delete once more in a few minutes."
-        )
+        ) from error
     return events
+
+
+def personalise(visitor: Visitor, *, on: bool) -> None:
+    """Let the account's past shape its lists and be added to, or, paused, neither; a guest has a cookie."""
+    if visitor.user is not None:
+        accounts.set_personalised(visitor.user, personalised=on)
+    revisions.bump(*revisions.names_of(visitor))
 
 
 def export(visitor: Visitor) -> Iterator[str]:

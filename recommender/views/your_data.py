@@ -13,7 +13,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from recommender import your_data
 from recommender.models import Interaction
-from shop.services import accounts
 from shop.visitors import ShopRequest, personalise_browser
 
 PAGE_SIZE = 25
@@ -68,9 +67,8 @@ def personalise(request: HttpRequest) -> HttpResponse:
     visitor = cast(ShopRequest, request).visitor
     on = request.POST.get("on") == "1"
     response = redirect(PAGE)
-    if visitor.user:
-        accounts.set_personalised(visitor.user, personalised=on)
-    else:
+    your_data.personalise(visitor, on=on)
+    if visitor.user is None:
         personalise_browser(response, personalised=on)
     messages.success(request, "Personalisation is on." if on else "Personalisation is paused.")
     return response

@@ -6,23 +6,16 @@ import uuid
 import pytest
 from django.test import Client
 
-from recommender import features, your_data
+from recommender import forgetting, your_data
 from recommender.interactions import interactions_of, record_interaction
 from recommender.models import Impression, Interaction, ModelVersion, Recommendation, UserEmbedding
+from recommender.redis_door import RedisAway
 from shop.models import Category, Order
 from shop.visitors import Visitor
 
 pytestmark = pytest.mark.django_db
 Kind = Interaction.Kind
 PAGE = "/your-data/"
-
-
-@pytest.fixture(autouse=True)
-def forgotten(monkeypatch):
-    """The ids that the feature store was asked to forget; the store itself has its own test."""
-    asked = []
-    monkeypatch.setattr(features, "forget_user", lambda user_id: asked.append(user_id) or True)
-    return asked
 
 
 @pytest.fixture
@@ -111,7 +104,7 @@ def test_a_single_event_is_deleted_by_whoever_it_is_of(alice_client, bob, shoppe
 
 
 def test_deleting_all_is_asked_for_first_and_leaves_orders_and_others_alone(
-    alice_client, shopper, alice, bob, mug, forgotten
+    alice_client, shopper, alice, bob, mug
 ):
     other = Visitor(id=uuid.uuid4(), user=bob)
     filled(other, mug)
@@ -123,7 +116,6 @@ def test_deleting_all_is_asked_for_first_and_leaves_orders_and_others_alone(
     assert not interactions_of(shopper).exists()
     for rows in (Impression, UserEmbedding, Recommendation):
         assert not rows.objects.filter(user=alice).exists()
-    assert forgotten == [alice.pk]
     assert alice.orders.count() == 1
     assert alice.profile.preferences.count() == 1
     assert interactions_of(other).exists()
@@ -139,19 +131,22 @@ def test_deleting_all_of_an_account_includes_what_this_browser_was_shown_before_
     assert list(Impression.objects.values_list("visitor_id", flat=True)) == [stranger.id]
 
 
-def test_a_guest_deletes_what_this_browser_did_and_nothing_else(client, shopper, mug, forgotten):
+def test_a_guest_deletes_what_this_browser_did_and_nothing_else(client, shopper, mug):
     client.get(mug.get_absolute_url())
     client.post("/your-data/delete/")
     assert list(Interaction.objects.values_list("user", flat=True)) == [shopper.user_id]
-    assert forgotten == []
 
 
 def test_a_feature_store_that_is_away_is_told_and_can_be_tried_again(alice_client, shopper, monkeypatch):
-    monkeypatch.setattr(features, "forget_user", lambda user_id: False)
+    def away(_visitor):
+        raise RedisAway("no answer")
+
+    forget = forgetting.forget
+    monkeypatch.setattr(forgetting, "forget", away)
     page = alice_client.post("/your-data/delete/", follow=True).content.decode()
     assert "Delete once more" in page
     assert not interactions_of(shopper).exists()
-    monkeypatch.setattr(features, "forget_user", lambda user_id: True)
+    monkeypatch.setattr(forgetting, "forget", forget)
     assert "Deleted: 0 events" in alice_client.post("/your-data/delete/", follow=True).content.decode()
 
 
