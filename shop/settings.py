@@ -222,6 +222,12 @@ CELERY_BEAT_SCHEDULE = {
     # A tick that waited longer than a minute is dropped, so that they do not pile up behind a training run.
     name: {"task": f"recommender.tasks.{name}", "schedule": 60.0, "options": {"expires": 55}}
     for name in ("fail_abandoned_runs", "update_content_embeddings", "embed_new_items")
+} | {
+    "recompute_co_purchases": {
+        "task": "recommender.tasks.recompute_co_purchases",
+        "schedule": 3600.0,
+        "options": {"expires": 3500},
+    }
 }
 
 LOGGING = {
@@ -244,4 +250,8 @@ LOGGING = {
 }
 
 # Named here because the shop imports nothing of the recommender; called by shop.wsgi and shop.asgi.
-WARM_UP = ["recommender.features.warm_in_background", "recommender.encoders.warm"]
+WARM_UP = [
+    "recommender.gathering.warm_in_background",
+    "recommender.features.warm_in_background",
+    "recommender.encoders.warm",
+]
