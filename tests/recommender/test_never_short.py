@@ -1,6 +1,5 @@
 """Never short-changed: whatever a filter leaves of 100,000 products, k rows come back, and the right ones."""
 
-
 import numpy as np
 import pytest
 
