@@ -135,13 +135,8 @@ def test_on_sale_is_what_fits_the_shopper_or_else_the_most_reduced(context, make
 
 def test_popular_in_category_is_true_to_its_words(context, shop):
     mugs, lamps = shop
-    for _ in range(2):
-        record_interaction(
-            event_id=uuid.uuid4(), visitor=Visitor(id=uuid.uuid4()), product_id=mugs[2].pk, kind="view"
-        )
-    record_interaction(
-        event_id=uuid.uuid4(), visitor=Visitor(id=uuid.uuid4()), product_id=lamps[0].pk, kind="view"
-    )
+    for wanted in (mugs[2], mugs[2], lamps[0]):
+        record_interaction(event_id=uuid.uuid4(), visitor=context.visitor, product_id=wanted.pk, kind="view")
     liking_mugs = replace(context, history=(event(mugs[0]), event(mugs[1]), event(lamps[3])))
     assert [c.product_id for c in SOURCES["popular_in_category"](liking_mugs, 2)] == [mugs[2].pk, lamps[0].pk]
     found = SOURCES["popular_in_category"](replace(context, anchor_ids=(mugs[0].pk,)), 3)
