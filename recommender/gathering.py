@@ -2,11 +2,14 @@
 
 # I = products of the catalogue
 
+import logging
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
+from django.db import connection
 from django.utils import timezone
 
 from ml.data import KINDS, weights_of
@@ -16,15 +19,18 @@ from recommender.context import Context
 from recommender.datasets import user_features_online
 from recommender.filtering import IN_CART, SEEN_WINDOW, Mark
 from recommender.interactions import HistoryRow
-from recommender.ladder import attempt
+from recommender.ladder import NAMED_ERRORS, attempt
 from recommender.models import BusinessRule, Interaction, ModelVersion
 from recommender.plans import CART, ORDER, VIEWED, Plan
+from recommender.retrieval.counted import interest_of
 from recommender.snapshot import Snapshot
 from shop.visitors import Visitor
 
 LOOKED_AT = frozenset({Interaction.Kind.VIEW, Interaction.Kind.CLICK})
 ONE_ORDER = timedelta(minutes=10)  # purchases so close to the last one belong to it
 MAX_ANCHORS = 50
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +104,25 @@ def user_vector(
         user_id=visitor.user_id,
         history=_events(history),
     )
+
+
+def warm_in_background() -> None:
+    """Start reading what every list needs; for the start of a web process. Returns at once."""
+    threading.Thread(target=_warm, name="warm the recommendations", daemon=True).start()
+
+
+def _warm() -> None:
+    try:
+        catalogue = snapshot.current()
+        interest_of(catalogue)
+        version = versions.active_version()
+        if version is not None:
+            versions.load_user_tower(version)
+            item_matrix.current(version, catalogue=catalogue)
+    except NAMED_ERRORS as error:
+        logger.warning("the recommendations are read when the first page asks for them: %s", error)
+    finally:
+        connection.close()  # of this thread, which ends here
 
 
 def _events(history: Sequence[HistoryRow]) -> list[HistoryEvent]:

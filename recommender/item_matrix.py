@@ -129,7 +129,7 @@ def _matrix_of(version: ModelVersion, *, catalogue: Snapshot, num_vectors: int) 
     mapped = _mapped(path, num_rows=len(catalogue))
     if mapped is not None:
         return mapped
-    matrix = _aligned(*copying.read_item_vectors(version.pk), catalogue=catalogue)
+    matrix = aligned(*copying.read_item_vectors(version.pk), catalogue=catalogue)
     if connection.in_atomic_block or not version.artifact_sha256:
         return matrix  # rows that may be rolled back, and versions without a name of their own, stay here
     try:
@@ -154,7 +154,7 @@ def _mapped(path: Path, *, num_rows: int) -> np.ndarray | None:
     return np.asarray(matrix)  # a plain array over the same pages: memmap's own indexing is slower
 
 
-def _aligned(ids_N: np.ndarray, vectors_ND: np.ndarray, *, catalogue: Snapshot) -> np.ndarray:
+def aligned(ids_N: np.ndarray, vectors_ND: np.ndarray, *, catalogue: Snapshot) -> np.ndarray:
     """(I, D): each product's vector in its row of the catalogue."""
     # Column by column in memory: the product with one query then takes half the time, as long as Faiss's.
     matrix = np.zeros((len(catalogue), vectors_ND.shape[1]), dtype=np.float32, order="F")

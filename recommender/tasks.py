@@ -3,7 +3,7 @@
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from recommender import content, impressions, runs, training
+from recommender import co_purchases, content, impressions, runs, training
 from recommender.models import TrainingRun
 from shop.embedded import ServiceError
 
@@ -40,6 +40,12 @@ def update_content_embeddings() -> None:
 def purge_impressions() -> None:
     """Delete the lists that were shown longer ago than they are kept."""
     impressions.purge()
+
+
+@shared_task
+def recompute_co_purchases() -> None:
+    """Count anew which products are bought together."""
+    co_purchases.recompute()
 
 
 def enqueue_training(run: TrainingRun) -> None:

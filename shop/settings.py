@@ -228,11 +228,8 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": f"recommender.tasks.{name}", "schedule": 60.0, "options": {"expires": 55}}
     for name in ("fail_abandoned_runs", "update_content_embeddings", "embed_new_items")
 } | {
-    "purge_impressions": {
-        "task": "recommender.tasks.purge_impressions",
-        "schedule": 3600.0,
-        "options": {"expires": 3500},
-    }
+    name: {"task": f"recommender.tasks.{name}", "schedule": 3600.0, "options": {"expires": 3500}}
+    for name in ("purge_impressions", "recompute_co_purchases")
 }
 
 LOGGING = {
@@ -255,4 +252,8 @@ LOGGING = {
 }
 
 # Named here because the shop imports nothing of the recommender; called by shop.wsgi and shop.asgi.
-WARM_UP = ["recommender.features.warm_in_background", "recommender.encoders.warm"]
+WARM_UP = [
+    "recommender.gathering.warm_in_background",
+    "recommender.features.warm_in_background",
+    "recommender.encoders.warm",
+]

@@ -8,7 +8,7 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
-from recommender import revisions
+from recommender import co_purchases, revisions
 from recommender.importing import online_retail
 from recommender.importing.accounts import AccountLoader
 from recommender.importing.catalogue import CatalogueLoader
@@ -86,6 +86,8 @@ def _load(found: Found, *, job: Job, dry_run: bool) -> dict[str, Tally]:
         transaction.set_rollback(True)
     else:
         catalogue.pictures.store()
+        if tallies["interactions"].new:
+            co_purchases.recompute()
     return tallies
 
 

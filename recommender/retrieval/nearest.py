@@ -16,9 +16,9 @@ from recommender.versions import ArtifactError
 
 # So few allowed products are compared one by one, in about 10 ms; among more the index is faster.
 EXACT_BELOW = 20_000
-OVER_FETCH = 1.5  # times what a filter of this selectivity needs on average
+OVER_FETCH = 3.0  # times what a filter of this selectivity needs on average
 LEAST_FETCHED = 100
-SEARCH_WIDTH = 200  # hnsw.ef_search: of 100,000 products recall@20 is then above .99
+SEARCH_WIDTH = 400  # hnsw.ef_search: of 100,000 products recall@20 is then above .99
 MOST_SEARCHED = 1_000  # the widest that pgvector takes
 _TABLE = sql.Identifier("recommender_itemembedding")
 Found = tuple[np.ndarray, np.ndarray]  # rows of the catalogue, best first, and their scores
