@@ -16,6 +16,7 @@ from shop.selectors.carts import CartView
 
 register = template.Library()
 SHELF = "recommender/_shelf.html"
+LINE = 24  # characters of a card's reason that fit on one line of the narrowest card
 HEADINGS = {
     Placement.HOME_FOR_YOU: "Worth a look",
     Placement.HOME_BECAUSE_YOU_VIEWED: "More like what you viewed",
@@ -127,15 +128,16 @@ def _shelf(
     words = reasons.in_words(given, products=recommended.products, visitor=visitor)
     heading = _heading(recommended, words=words)
     said = (heading, SAID_BY_HEADING.get(heading))
+    words = ["" if why in said else why for why in words]
     return {
         "request": request,
         "csrf_token": context.get("csrf_token"),
         "visitor": visitor,
         "recommended": recommended,
         "heading": heading,
+        "lines": 1 + (len(max(words, key=len)) > LINE) if any(words) else 0,
         "cards": [
-            Card(product=product, why="" if why in said else why)
-            for product, why in zip(recommended.products, words, strict=True)
+            Card(product=product, why=why) for product, why in zip(recommended.products, words, strict=True)
         ],
     }
 

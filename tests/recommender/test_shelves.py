@@ -182,7 +182,7 @@ def shelf(html, placement):
     """Return the heading of a placement's shelf, and what its cards say of themselves."""
     part = html.split(f'data-placement="{placement}"')[1].split("</section>")[0]
     heading = re.search(r"<h2[^>]*>(.*?)</h2>", part)[1]
-    return heading, re.findall(r'class="card-why"[^>]*>(.*?)<', part)
+    return heading, [words for words in re.findall(r'class="card-why"[^>]*>(.*?)<', part) if words]
 
 
 def test_a_list_with_nothing_in_it_shows_no_shelf(client, listing, make_product):
@@ -227,6 +227,16 @@ def test_new_in_holds_only_of_what_is_new(client, listing, stocked, make_product
     assert shelf(client.get("/more/").content.decode(), "home_new_arrivals") == ("New in", [])
     listing((stocked[0], Reason(kind="new")), (old, Reason(kind="new")))
     assert shelf(client.get("/more/").content.decode(), "home_new_arrivals") == ("Latest additions", ["New"])
+
+
+def test_cards_keep_room_for_the_longest_reason_of_their_shelf(client, listing, stocked):
+    listing((stocked[1], Reason(kind="bought_with", product_id=stocked[0].pk)), (stocked[2], None))
+    assert client.get("/").content.decode().count('class="card-why"') == 4  # two shelves of two
+    assert "product-grid why-1" in client.get("/").content.decode()
+    Product.objects.filter(pk=stocked[0].pk).update(name="Coffee of the far side of the hill")
+    assert "product-grid why-2" in client.get("/").content.decode()
+    listing((stocked[1], None))
+    assert "card-why" not in client.get("/").content.decode()
 
 
 def test_because_you_viewed_names_what_was_viewed_once_for_all(alice_client, listing, stocked, shopper):
