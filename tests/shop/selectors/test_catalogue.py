@@ -75,6 +75,20 @@ def test_the_picker_offers_the_second_level_and_tops_that_end_there(make_product
     assert names(catalogue.preference_choices(visitor)) == ["Kitchen", "Toys"]
 
 
+def test_departments_are_worked_out_once_a_minute_but_asked_again_while_there_are_none(
+    make_product, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(catalogue.time, "time", lambda: 600.0)
+    assert catalogue.pictured_departments() == []
+    make_product(category="Home")
+    assert names(catalogue.pictured_departments()) == ["Home"]
+    make_product(category="Toys")
+    with django_assert_num_queries(0):
+        assert names(catalogue.pictured_departments()) == ["Home"]
+    monkeypatch.setattr(catalogue.time, "time", lambda: 660.0)
+    assert names(catalogue.pictured_departments()) == ["Home", "Toys"]
+
+
 def test_the_picker_offers_again_what_was_picked_at_another_level(make_product, visitor):
     make_product(category="Home > Kitchen > Mugs")
     mugs = Category.objects.get(name="Mugs")
