@@ -43,7 +43,7 @@ class Gathered:
 
 
 def gather(plan: Plan, *, placement: str, visitor: Visitor, anchor_ids: Iterable[int], k: int) -> Gathered:
-    """Return what the list is made from; three queries, and two more at most for an account's features.
+    """Return what the list is made from; two queries, and two more at most for an account's features.
 
     What is broken is left out: without readable weights there is no vector. Raises DatabaseError when the
     catalogue itself cannot be read. A paused visitor is everybody: no history, no preferences.
@@ -53,7 +53,7 @@ def gather(plan: Plan, *, placement: str, visitor: Visitor, anchor_ids: Iterable
         visitor = Visitor(
             id=visitor.id, user=visitor.user, region=visitor.region, age=visitor.age, personalised=False
         )
-    version = attempt("the active version", versions.active_version, otherwise=None)
+    version = attempt("the active version", versions.serving_version, otherwise=None)
     marks: Sequence[Mark] = attempt(
         "purchases and dislikes", lambda: filtering.marks_of(visitor), otherwise=()
     )
@@ -115,7 +115,7 @@ def _warm() -> None:
     try:
         catalogue = snapshot.current()
         interest_of(catalogue)
-        version = versions.active_version()
+        version = versions.serving_version()
         if version is not None:
             versions.load_user_tower(version)
             item_matrix.current(version, catalogue=catalogue)

@@ -15,6 +15,7 @@ import numpy as np
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from ml.folders import ArtifactError
 from recommender import copying
 from recommender.models import ItemEmbedding, ModelVersion
 from recommender.snapshot import Snapshot
@@ -191,22 +192,40 @@ def nearest_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k allowed rows with the largest inner product, best first, and their scores; exact.
 
-    Fewer only when fewer are allowed. Equal scores come in the order of the rows.
+    Fewer only when fewer of the allowed have a vector. Equal scores come in the order of the rows.
     """
-    query_D = np.asarray(query_D, dtype=np.float32)
     num_allowed = int(np.count_nonzero(allowed_I))
     if not num_allowed or k < 1:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-    if num_allowed < GATHER_BELOW * len(allowed_I):
-        rows = np.flatnonzero(allowed_I)
-        scores = query_D @ vectors_ID.T[:, rows]
-        best = largest(scores, k=k)
-        return rows[best], scores[best]
-    scores = vectors_ID @ query_D
-    if num_allowed < len(scores):
-        scores = np.where(allowed_I, scores, np.float32(-np.inf))
-    best = largest(scores, k=min(k, num_allowed))
-    return best, scores[best]
+    if num_allowed >= GATHER_BELOW * len(allowed_I):
+        return best_allowed(scores_of(vectors_ID, query_D=query_D), allowed_I=allowed_I, k=k)
+    rows = np.flatnonzero(allowed_I & rows_with_vector(vectors_ID))
+    scores = np.asarray(query_D, dtype=np.float32) @ vectors_ID.T[:, rows]
+    best = largest(scores, k=k)
+    return rows[best], scores[best]
+
+
+def scores_of(vectors_ID: np.ndarray, *, query_D: np.ndarray) -> np.ndarray:
+    """(I,) float32 inner products with the query, -inf for rows without a vector.
+
+    Raises ArtifactError when the query is of another width than the vectors.
+    """
+    if vectors_ID.shape[1] != len(query_D):
+        raise ArtifactError(
+            f"The weights give {len(query_D)} columns and the stored vectors have {vectors_ID.shape[1]}; "
+            "train a new version."
+        )
+    scores = vectors_ID @ np.asarray(query_D, dtype=np.float32)
+    scores[~rows_with_vector(vectors_ID)] = -np.inf
+    return scores
+
+
+def best_allowed(scores: np.ndarray, *, allowed_I: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k allowed rows with the largest finite scores, best first, and the scores."""
+    masked = np.where(allowed_I, scores, np.float32(-np.inf))
+    rows = largest(masked, k=k)
+    rows = rows[masked[rows] > -np.inf]
+    return rows, scores[rows]
 
 
 def largest(scores: np.ndarray, *, k: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from recommender.candidates import Candidate, Reason
 from recommender.context import Context
 from recommender.item_matrix import largest
 from recommender.refreshing import Refreshed
-from recommender.retrieval.nearest import nearest
+from recommender.retrieval.nearest import nearest_to_user
 from recommender.retrieval.proposing import candidates
 from recommender.snapshot import Snapshot
 
@@ -88,7 +88,7 @@ def on_sale(context: Context, k: int) -> list[Candidate]:
     catalogue, reason = context.catalogue, Reason(kind="on_sale")
     allowed = context.allowed & (catalogue.discount >= LEAST_DISCOUNT)
     if context.user_vector is not None and context.version is not None:
-        rows, scores = nearest(context, query=context.user_vector, k=k, allowed=allowed)
+        rows, scores = nearest_to_user(context, k=k, allowed=allowed)
     else:
         scores = np.where(allowed, catalogue.discount, 0.0)
         rows = _largest_above_0(scores, k=k)

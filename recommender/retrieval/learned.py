@@ -9,7 +9,7 @@ from recommender import item_matrix
 from recommender.candidates import Candidate, Reason
 from recommender.context import Context
 from recommender.models import Interaction, ItemEmbedding
-from recommender.retrieval.nearest import nearest
+from recommender.retrieval.nearest import nearest, nearest_to_user
 from recommender.retrieval.proposing import candidates
 
 EXPLAINED_BY = 50  # the latest products of a history that a recommendation may be explained with
@@ -29,7 +29,7 @@ def two_tower(context: Context, k: int) -> list[Candidate]:
         masks = [allowed & within, allowed & ~within]
     parts, left = [], k
     for mask in masks:
-        parts.append(nearest(context, query=context.user_vector, k=left, allowed=mask))
+        parts.append(nearest_to_user(context, k=left, allowed=mask))
         left -= len(parts[-1][0])
     rows, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
     reasons = _explained(context, rows=rows)

@@ -12,7 +12,6 @@ from recommender import embeddings, item_matrix
 from recommender.context import Context
 from recommender.models import ModelVersion
 from recommender.snapshot import Snapshot
-from recommender.versions import ArtifactError
 
 # So few allowed products are compared one by one, in about 10 ms; among more the index is faster.
 EXACT_BELOW = 20_000
@@ -30,18 +29,22 @@ def nearest(context: Context, *, query: np.ndarray, k: int, allowed: np.ndarray)
     Fewer only where fewer allowed products have a vector. From the matrix in memory at no query, else from
     pgvector at one or two. Raises ArtifactError when the query is of another width than the vectors.
     """
-    if context.item_vectors is None:
-        assert context.version is not None
-        return nearest_in_database(
-            context.version, catalogue=context.catalogue, query=query, allowed=allowed, k=k
-        )
-    if context.item_vectors.shape[1] != len(query):
-        raise ArtifactError(
-            f"The weights give {len(query)} columns and the stored vectors have "
-            f"{context.item_vectors.shape[1]}; train a new version."
-        )
-    known = item_matrix.rows_with_vector(context.item_vectors)
-    return item_matrix.nearest_rows(context.item_vectors, query_D=query, allowed_I=allowed & known, k=k)
+    if context.item_vectors is not None:
+        return item_matrix.nearest_rows(context.item_vectors, query_D=query, allowed_I=allowed, k=k)
+    if context.version is None:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    return nearest_in_database(
+        context.version, catalogue=context.catalogue, query=query, allowed=allowed, k=k
+    )
+
+
+def nearest_to_user(context: Context, *, k: int, allowed: np.ndarray) -> Found:
+    """The k allowed rows that score highest for the user; none where nothing is known of the user."""
+    if context.user_vector is None:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    if context.user_scores is None:
+        return nearest(context, query=context.user_vector, k=k, allowed=allowed)
+    return item_matrix.best_allowed(context.user_scores, allowed_I=allowed, k=k)
 
 
 def nearest_in_database(

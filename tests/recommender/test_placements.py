@@ -294,19 +294,19 @@ def queries():
 
 
 BUDGETS = {
-    # version, marks, history, features of the account, bought together, cards and pictures, impression
-    Placement.HOME_FOR_YOU: 8,
-    Placement.HOME_BECAUSE_YOU_VIEWED: 6,
-    Placement.HOME_TRENDING: 5,
-    Placement.HOME_NEW_ARRIVALS: 5,
-    Placement.HOME_RECENTLY_VIEWED: 6,
-    Placement.HOME_BUY_AGAIN: 5,
-    Placement.PRODUCT_SIMILAR: 6,
-    Placement.PRODUCT_BOUGHT_TOGETHER: 6,
-    Placement.CART_COMPLEMENTS: 8,
-    Placement.CART_EMPTY: 7,
-    Placement.SEARCH_EMPTY: 7,
-    Placement.ORDER_NEXT: 8,
+    # marks, history, an account's features (none with Feast), pairs, cards, pictures, impression
+    Placement.HOME_FOR_YOU: 7,
+    Placement.HOME_BECAUSE_YOU_VIEWED: 5,
+    Placement.HOME_TRENDING: 4,
+    Placement.HOME_NEW_ARRIVALS: 4,
+    Placement.HOME_RECENTLY_VIEWED: 5,
+    Placement.HOME_BUY_AGAIN: 4,
+    Placement.PRODUCT_SIMILAR: 5,
+    Placement.PRODUCT_BOUGHT_TOGETHER: 5,
+    Placement.CART_COMPLEMENTS: 7,
+    Placement.CART_EMPTY: 6,
+    Placement.SEARCH_EMPTY: 6,
+    Placement.ORDER_NEXT: 7,
 }
 
 

@@ -122,8 +122,9 @@ def test_one_thread_reads_again_while_the_others_use_what_is_there():
         made.append(before)
         return object()
 
-    kept = Refreshed(make, seconds=0.0, name="a test")
-    kept._value = first = kept._make(None)
+    kept = Refreshed(make, seconds=60.0, name="a test")
+    first = kept.get()
+    kept._made_at -= 61
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("recommender.refreshing.connection", OutsideATransaction())
         answers = [kept.get() for _ in range(20)]
@@ -141,13 +142,23 @@ def test_what_cannot_be_read_again_serves_on(caplog):
             raise DatabaseError("the server is away")
         return "the catalogue"
 
-    kept = Refreshed(make, seconds=0.0, name="a test")
-    kept._value = kept._make(None)
+    kept = Refreshed(make, seconds=60.0, name="a test")
+    assert kept.get() == "the catalogue"
+    kept._made_at -= 61
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("recommender.refreshing.connection", OutsideATransaction())
         assert kept.get() == "the catalogue"
         assert wait_until(lambda: "the server is away" in caplog.text)
         assert kept.get() == "the catalogue"
+
+
+def test_after_a_quiet_hour_the_request_itself_reads_again():
+    kept = Refreshed(lambda before: (before or 0) + 1, seconds=1.0, name="a test")
+    assert kept.get() == 1
+    kept._made_at -= 3600
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recommender.refreshing.connection", OutsideATransaction())
+        assert kept.get() == 2
 
 
 class OutsideATransaction:
