@@ -101,9 +101,12 @@ def record_served(
     """Return the id of a new impression; a click or a cart event carries it back. No query, or one insert.
 
     `sources` and `reasons` are of each position; `features` is what the ranker saw, in plain lists, numbers
-    and NumPy arrays, where a NaN is kept as null.
+    and NumPy arrays, where a NaN is kept as null. What is shown to a visitor who paused personalisation is
+    not written down.
     """
     impression_id = uuid.uuid4()
+    if not visitor.personalised:
+        return impression_id
     served = {
         "id": impression_id.hex,
         "placement": placement[:MAX_PLACEMENT],
