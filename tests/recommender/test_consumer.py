@@ -187,6 +187,8 @@ def test_an_entry_that_cannot_be_read_holds_up_nothing(client: redis.Redis, make
     client.xadd(streams._key("interactions"), {"j": "{broken"})
     client.xadd(streams._key("interactions"), {"j": '{"id": "no id"}'})
     client.xadd(streams._key("impressions"), {"other": "1"})
+    streams.add_impression({"id": "no id", "visitor_id": "no id", "positions": ["first"]})
+    client.xadd(streams._key("interactions"), {"j": '{"joins": null, "visitor": "nobody"}'})
     view(mug)
     turn()
     assert views(mug) == 1
