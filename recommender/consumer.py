@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import redis
-from django.db import DatabaseError, close_old_connections
+from django.db import DataError, Error, close_old_connections
 from django.db.models import Min
 from django.utils import timezone
 
@@ -33,6 +33,8 @@ REPLAYED_AT_ONCE, OVERLAP = 2_000, 5_000
 # How long what was seen of a list may wait for the list itself, which another consumer may hold.
 LIST_PATIENCE_SECONDS = 300.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
+# Django's Error is that of any database call.
+OUTAGES = (redis.RedisError, redis_door.RedisAway, Error, embedded.ServiceError, OSError)
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +73,11 @@ class Consumer:
             try:
                 self.turn(block_seconds=BLOCK_SECONDS)
                 pause = FIRST_PAUSE_SECONDS
-            except (redis.RedisError, redis_door.RedisAway, DatabaseError, embedded.ServiceError) as error:
+            except OUTAGES as error:
                 self._client = None
                 if self._warning.is_due():
-                    logger.warning("waits for Redis and PostgreSQL: %s", str(error).strip().splitlines()[0])
+                    reason = " ".join(str(error).split()) or type(error).__name__
+                    logger.warning("waits for Redis and PostgreSQL: %s", reason)
                 stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             finally:
@@ -97,7 +100,9 @@ class Consumer:
         entries += streams.read(client, consumer=self.name, num=NUM_AT_ONCE, block_seconds=block)
         streams.acknowledge(client, handle(client, entries, now=timezone.now()))
         if self._pushing.is_due():
-            window_features.push_due(client, now=timezone.now())
+            num_pushed = window_features.push_due(client, now=timezone.now())
+            if num_pushed >= window_features.MAX_SUBJECTS:
+                self._pushing.last = float("-inf")  # more are due: push again in the next round
         return len(entries)
 
     def leave(self) -> None:
@@ -123,7 +128,20 @@ class Consumer:
 
 
 def handle(client: redis.Redis, entries: Sequence[Entry], *, now: datetime) -> list[Entry]:
-    """Give the entries their effect and return those that are done; handling one again changes nothing."""
+    """Give the entries their effect and return those that are done; handling one again changes nothing.
+
+    An entry that makes no sense, as of another release, is logged and done, so that it holds up no other.
+    """
+    try:
+        return _handle_together(client, entries, now=now)
+    except (KeyError, TypeError, ValueError, DataError) as error:
+        if len(entries) == 1:
+            logger.warning("left out the entry %s of %s: %r", entries[0].entry_id, entries[0].stream, error)
+            return list(entries)
+        return [done for entry in entries for done in handle(client, [entry], now=now)]
+
+
+def _handle_together(client: redis.Redis, entries: Sequence[Entry], *, now: datetime) -> list[Entry]:
     served = [entry.content for entry in entries if "product_ids" in entry.content]
     if served:
         impressions.write_served(served)

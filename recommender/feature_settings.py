@@ -3,6 +3,7 @@
 No feast here: pages import this.
 """
 
+import hashlib
 import importlib
 import logging
 import os
@@ -11,6 +12,7 @@ import string
 import sys
 import types
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -58,6 +60,25 @@ def connection_values() -> dict[str, str]:
         "FEAST_PG_SSLMODE": sslmode,
         "FEAST_REDIS": _redis_connection_string(embedded.redis_url()),
     }
+
+
+def definitions() -> list[Any]:
+    """Every object of feature_repo; Feast finds them by type."""
+    modules = [
+        importlib.import_module(f"feature_repo.{path.stem}") for path in sorted(REPOSITORY.glob("*.py"))
+    ]
+    found = {
+        id(item): item for module in modules for item in vars(module).values() if hasattr(item, "to_proto")
+    }
+    return [item for item in found.values() if not isinstance(item, type)]
+
+
+def fingerprint() -> str:
+    """What the registry depends on: the definitions, the Feast release and the database's own name."""
+    digest = hashlib.sha256(f"{version('feast')} {project_name()}".encode())
+    for path in sorted([*REPOSITORY.glob("*.py"), *REPOSITORY.glob("*.yaml")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def connect_to_registry(values: dict[str, str]) -> psycopg.Connection:

@@ -7,8 +7,6 @@ database.
 """
 
 import contextlib
-import hashlib
-import importlib
 import io
 import logging
 import os
@@ -17,7 +15,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +27,8 @@ from recommender.feature_settings import (
     REPOSITORY,
     connect_to_registry,
     connection_values,
+    definitions,
+    fingerprint,
     project_name,
     quieten,
     store_settings,
@@ -84,17 +83,17 @@ def apply() -> bool:
 
     Definitions that are gone from feature_repo leave the registry.
     """
-    fingerprint = _fingerprint()
-    if _applied_fingerprint() == fingerprint:
+    current = fingerprint()
+    if _applied_fingerprint() == current:
         return False
     store = open_store()
-    objects = _definitions()
+    objects = definitions()
     names = {(type(item), item.name) for item in objects}
     held = [*store.list_feature_services(), *store.list_feature_views(), *store.list_data_sources()]
     stale = [item for item in held if (type(item), item.name) not in names]
     store.apply(objects, objects_to_delete=stale, partial=False)
     with connection.cursor() as cursor:
-        cursor.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{fingerprint}'")
+        cursor.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{current}'")
     logger.info("Applied %d feature definitions, removed %d.", len(objects), len(stale))
     return True
 
@@ -110,25 +109,6 @@ def materialize(until: datetime | None = None) -> datetime:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         store.materialize(_EPOCH, until)
     return until
-
-
-def _definitions() -> list[Any]:
-    """Every object of feature_repo; Feast finds them by type."""
-    modules = [
-        importlib.import_module(f"feature_repo.{path.stem}") for path in sorted(REPOSITORY.glob("*.py"))
-    ]
-    found = {
-        id(item): item for module in modules for item in vars(module).values() if hasattr(item, "to_proto")
-    }
-    return [item for item in found.values() if not isinstance(item, type)]
-
-
-def _fingerprint() -> str:
-    """What the registry depends on: the definitions, the Feast release and the database's own name."""
-    digest = hashlib.sha256(f"{version('feast')} {project_name()}".encode())
-    for path in sorted([*REPOSITORY.glob("*.py"), *REPOSITORY.glob("*.yaml")]):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _applied_fingerprint() -> str | None:

@@ -11,7 +11,7 @@ from recommender import features, windows
 from recommender.counting import SECONDS, prefix
 
 NAMES = ("5m", "1h", "24h")  # of SECONDS, in the names of the features
-_MAX_SUBJECTS = 500  # of one push
+MAX_SUBJECTS = 500  # of one push
 # A subject under way is asked for again after this, in case the program that took it is gone.
 _LEASE_SECONDS = 30
 
@@ -51,7 +51,7 @@ def push_due(client: redis.Redis, *, now: datetime) -> int:
     0 when none is due, or while Feast is loading or away: they then stay due.
     """
     key, moment = f"{prefix()}due", int(now.timestamp())
-    due = cast(list[bytes], client.zrangebyscore(key, "-inf", moment, start=0, num=_MAX_SUBJECTS))
+    due = cast(list[bytes], client.zrangebyscore(key, "-inf", moment, start=0, num=MAX_SUBJECTS))
     names = [name.decode() for name in due]
     if not names:
         return 0

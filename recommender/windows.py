@@ -99,7 +99,8 @@ def _of_actors(names: list[str], *, now: datetime) -> UserWindows | None:
 def _texts(names: list[str]) -> list[bytes] | None:
     if not names:
         return []
-    keys = [f"{prefix()}of:{name}" for name in names]
+    start = f"{prefix()}of:"
+    keys = [start + name for name in names]
     try:
         found = redis_door.ask(lambda client: cast(list[bytes | None], client.mget(keys)))
     except redis_door.RedisAway:

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 import redis
 
-from recommender import redis_door
+from recommender import redis_door, revisions
 from shop import embedded
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -15,6 +15,7 @@ def empty_redis() -> None:
     client = redis.Redis.from_url(embedded.redis_url())
     for key in client.scan_iter(match=f"{redis_door.key()}:*", count=1000):
         client.delete(key)
+    revisions._owed.clear()
 
 
 def break_redis() -> None:

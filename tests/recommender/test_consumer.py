@@ -1,14 +1,19 @@
 """What pages tell has its effect once: whoever dies in between, whatever is away for a while."""
 
+import contextlib
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import redis
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.urls import reverse
 from django.utils import timezone
 
 from recommender import consumer, counting, impressions, interactions, redis_door, streams, windows
@@ -16,7 +21,7 @@ from recommender.consumer import Consumer
 from recommender.interactions import record_interaction
 from recommender.models import Impression, Interaction
 from shop.visitors import Visitor
-from tests.recommender.redis_states import break_redis, empty_redis, mend_redis
+from tests.recommender.redis_states import NOBODY, break_redis, empty_redis, mend_redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -182,6 +187,8 @@ def test_an_entry_that_cannot_be_read_holds_up_nothing(client: redis.Redis, make
     client.xadd(streams._key("interactions"), {"j": "{broken"})
     client.xadd(streams._key("interactions"), {"j": '{"id": "no id"}'})
     client.xadd(streams._key("impressions"), {"other": "1"})
+    streams.add_impression({"id": "no id", "visitor_id": "no id", "positions": ["first"]})
+    client.xadd(streams._key("interactions"), {"j": '{"joins": null, "visitor": "nobody"}'})
     view(mug)
     turn()
     assert views(mug) == 1
@@ -381,47 +388,91 @@ def test_the_status_tells_lag_and_freshness(client: redis.Redis, make_product: A
     assert status.newest_counted_seconds < 30
 
 
-def test_a_running_consumer_outlives_an_outage_and_stops_when_asked(
-    client: redis.Redis, make_product: Any, monkeypatch: pytest.MonkeyPatch
+def test_the_command_tells_the_status_and_fails_where_no_consumer_runs(
+    client: redis.Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    with pytest.raises(CommandError, match="manage.py consume"):
+        call_command("consume", "--status")
+    turn()
+    call_command("consume", "--status")
+    assert "a consumer runs" in capsys.readouterr().out
+    break_redis()
+    with pytest.raises(CommandError, match="REDIS_URL"):
+        call_command("consume", "--status")
+
+
+def test_the_admins_first_page_tells_the_status(
+    client: redis.Redis, admin_client: Any, make_product: Any
+) -> None:
+    view(make_product())
+    page = reverse("admin:index")
+    assert "1 interactions and 0 impressions wait" in admin_client.get(page).content.decode()
+    break_redis()
+    assert "Redis does not answer" in admin_client.get(page).content.decode()
+
+
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Consumer]:
+    """A consumer at work in a thread, impatient where a real one waits."""
     monkeypatch.setattr(consumer.features, "warm_in_background", lambda: None)
     monkeypatch.setattr(consumer, "FIRST_PAUSE_SECONDS", 0.05)
     monkeypatch.setattr(consumer, "BLOCK_SECONDS", 0.1)
+    one, stop = Consumer(), threading.Event()
+    thread = threading.Thread(target=lambda: (one.run(stop), connection.close()))
+    thread.start()
+    yield one
+    stop.set()
+    thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+def test_a_running_consumer_outlives_an_outage_and_says_so_once(
+    client: redis.Redis, make_product: Any, monkeypatch: pytest.MonkeyPatch, running: Consumer
+) -> None:
     lines: list[Any] = []
     monkeypatch.setattr(consumer.logger, "warning", lambda *line: lines.append(line))
-    connect = redis_door.connect
-    away = threading.Event()
-
-    def connect_unless_away(*, reply_seconds: float) -> redis.Redis:
-        if away.is_set():
-            raise redis.ConnectionError("away")
-        return connect(reply_seconds=reply_seconds)
-
-    monkeypatch.setattr(redis_door, "connect", connect_unless_away)
-    mug, stop = make_product(), threading.Event()
-    running, one = Consumer(), threading.Thread(target=lambda: running.run(stop))
-    one.start()
-    try:
-        _wait_until(lambda: streams.status().is_running)
-        away.set()
+    _wait_until(lambda: streams.status().is_running)
+    with patch("shop.embedded.redis_url", lambda: NOBODY):
         running._client = None  # as if the connection broke
-        time.sleep(0.3)
-        view(mug)
-        away.clear()
-        _wait_until(lambda: views(mug) == 1)
-    finally:
-        stop.set()
-        one.join(timeout=10)
-    assert not one.is_alive()
+        time.sleep(0.5)
+    mug = make_product()
+    view(mug)
+    _wait_until(lambda: views(mug) == 1)
     assert len(lines) == 1
+
+
+def test_an_embedded_redis_that_was_killed_is_started_again_and_nothing_is_lost(
+    client: redis.Redis, make_product: Any, running: Consumer
+) -> None:
+    mug = make_product()
+    view(mug)
+    _wait_until(lambda: views(mug) == 1)
+    client.shutdown(nosave=True)
+    view(mug)  # Redis is away or coming: it is saved in PostgreSQL
+    _wait_until(client.ping)
+    _wait_until(lambda: views(mug) == 2)
+    assert Interaction.objects.count() == 2
+
+
+def test_a_consumer_that_stops_leaves_the_group(client: redis.Redis, make_product: Any) -> None:
+    one, stop = Consumer(), threading.Event()
+    view(make_product())
+    one.turn(block_seconds=0.01)
+    assert client.xinfo_consumers(streams._key("interactions"), streams.GROUP)
+    stop.set()
+    one.run(stop)
     assert client.xinfo_consumers(streams._key("interactions"), streams.GROUP) == []
 
 
-def _wait_until(condition: Any, seconds: float = 10) -> None:
+def _wait_until(condition: Any, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
+    while time.monotonic() < deadline:
+        with contextlib.suppress(redis.RedisError, redis_door.RedisAway, AttributeError):
+            if condition():
+                return
+        redis_door._state.quiet_until = 0.0
         time.sleep(0.02)
+    raise AssertionError("it never came about")
 
 
 def test_counting_a_batch_is_one_query(

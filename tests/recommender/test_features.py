@@ -199,10 +199,10 @@ def test_applying_twice_writes_once(db: None) -> None:
 
 def test_a_definition_that_is_gone_leaves_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     features.apply()
-    definitions = features._definitions()
-    monkeypatch.setattr(features, "_fingerprint", lambda: "f" * 64)
+    definitions = feature_settings.definitions()
+    monkeypatch.setattr(features, "fingerprint", lambda: "f" * 64)
     kept = [item for item in definitions if item.name != "serving_top_k_v1"]
-    monkeypatch.setattr(features, "_definitions", lambda: kept)
+    monkeypatch.setattr(features, "definitions", lambda: kept)
 
     features.apply()
 

@@ -44,6 +44,7 @@ def test_tasks_carry_the_names_that_the_schedule_uses(settings: Any) -> None:
         tasks.embed_new_items.name,
         tasks.update_content_embeddings.name,
         tasks.recompute_co_purchases.name,
+        tasks.purge_impressions.name,
     }
     assert scheduled <= ours
 
