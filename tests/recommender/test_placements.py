@@ -253,11 +253,11 @@ def test_no_placement_shows_what_cannot_be_bought_though_the_snapshot_does_not_k
 def test_a_visitor_who_paused_gets_everybodys_list_and_nothing_of_their_own(
     shopper, shop, version, placement
 ):
-    _, lamps = shop
+    mugs, lamps = shop
     for product in lamps:
         did(shopper, product, days_ago=2)
         did(shopper, product, Kind.PURCHASE, value=1, days_ago=20)
-    paused = replace(shopper, personalised=False, preference_ids=(lamps[0].category_id,))
+    paused = replace(shopper, personalised=False, preference_ids=(mugs[0].category_id,))
     nobody = Visitor(id=uuid.uuid4(), personalised=False)
     anchor = anchor_of(placement, shop)
     mine = recommend(placement, visitor=paused, anchor=anchor, k=5)
