@@ -216,7 +216,9 @@ def scores_of(vectors_ID: np.ndarray, *, query_D: np.ndarray) -> np.ndarray:
             "train a new version."
         )
     scores = vectors_ID @ np.asarray(query_D, dtype=np.float32)
-    scores[~rows_with_vector(vectors_ID)] = -np.inf
+    known = rows_with_vector(vectors_ID)
+    if not known.all():
+        scores[~known] = -np.inf
     return scores
 
 

@@ -253,11 +253,11 @@ def test_no_placement_shows_what_cannot_be_bought_though_the_snapshot_does_not_k
 def test_a_visitor_who_paused_gets_everybodys_list_and_nothing_of_their_own(
     shopper, shop, version, placement
 ):
-    _, lamps = shop
+    mugs, lamps = shop
     for product in lamps:
         did(shopper, product, days_ago=2)
         did(shopper, product, Kind.PURCHASE, value=1, days_ago=20)
-    paused = replace(shopper, personalised=False, preference_ids=(lamps[0].category_id,))
+    paused = replace(shopper, personalised=False, preference_ids=(mugs[0].category_id,))
     nobody = Visitor(id=uuid.uuid4(), personalised=False)
     anchor = anchor_of(placement, shop)
     mine = recommend(placement, visitor=paused, anchor=anchor, k=5)
@@ -382,3 +382,38 @@ def test_the_snapshot_is_read_once_for_many_lists(shopper, shop, monkeypatch):
     for placement in (Placement.HOME_TRENDING, Placement.HOME_NEW_ARRIVALS, Placement.HOME_FOR_YOU):
         recommend(placement, visitor=shopper, k=3)
     assert len(read) == 1
+
+
+@pytest.mark.slow
+def test_a_shopper_with_a_hundred_thousand_events_waits_no_longer(shopper, shop, version):
+    mugs, lamps = shop
+    kinds = ["view"] * 97 + ["purchase", "cart_add", "rating"]
+    ids = [product.pk for product in (*mugs, *lamps)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO recommender_interaction
+                (event_id, user_id, product_id, kind, value, placement, occurred_at, created_at)
+            SELECT gen_random_uuid(), %s, (%s::bigint[])[1 + n %% 16], kind,
+                CASE kind WHEN 'rating' THEN 5 END, '', now() - make_interval(mins => n), now()
+            FROM (SELECT n, (%s::text[])[1 + n %% 100] AS kind FROM generate_series(1, 100000) AS n) AS events
+            """,
+            [shopper.user_id, ids, kinds],
+        )
+        cursor.execute("ANALYZE recommender_interaction")
+    assert len(recommend(Placement.HOME_FOR_YOU, visitor=shopper, k=6).products) >= 1
+    with queries() as made:
+        recommend(Placement.HOME_FOR_YOU, visitor=shopper, k=6)
+    with connection.cursor() as cursor:
+        read = 0
+        for statement in made:
+            if statement.startswith(("SELECT", "(SELECT")) and "recommender_interaction" in statement:
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
+                read = max(read, most_rows(cursor.fetchone()[0][0]["Plan"]))
+    assert 0 < read <= 10_000
+
+
+def most_rows(plan):
+    """The most rows that any step of a plan read, those it threw away counted."""
+    here = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    return max([here, *(most_rows(part) for part in plan.get("Plans", ()))])

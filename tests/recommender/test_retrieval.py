@@ -181,8 +181,9 @@ def indexed(context, monkeypatch):
     return context
 
 
-def test_the_index_answers_where_the_set_is_large(indexed):
+def test_the_index_answers_where_the_set_is_large(indexed, monkeypatch):
     assert embeddings.has_index(indexed.version)
+    monkeypatch.delattr(nearest, "nearest_exactly")
     found = SOURCES["two_tower"](replace(indexed, item_vectors=None), 3)
     assert names(indexed, found) == ["Lamp 0", "Mug 0", "Mug 1"]
     rows, _ = nearest.nearest_by_index(
