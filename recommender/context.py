@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 
+from recommender.filtering import Mark
 from recommender.interactions import HistoryRow
+from recommender.item_matrix import scores_of
 from recommender.models import ModelVersion
 from recommender.snapshot import Snapshot
 from shop.visitors import Visitor
@@ -27,3 +30,14 @@ class Context:
     allowed: np.ndarray  # (I,) bool over the catalogue's rows: what filters and rules leave
     user_vector: np.ndarray | None  # (D + 1,) as of now; None when nothing is known or no model serves
     item_vectors: np.ndarray | None  # (I, D + 1) float32 by the catalogue's rows, zeros for one without
+    marks: Sequence[Mark] = ()  # purchases, dislikes and ratings, newest first, and the cart
+
+    @cached_property
+    def user_scores(self) -> np.ndarray | None:
+        """(I,) float32: every product's score for the user, -inf without a vector; None where one side lacks.
+
+        Worked out once for all sources of a list. Raises ArtifactError when the two differ in width.
+        """
+        if self.item_vectors is None or self.user_vector is None:
+            return None
+        return scores_of(self.item_vectors, query_D=self.user_vector)

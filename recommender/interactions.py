@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ml.data import MAX_HISTORY
+from recommender import revisions, streams
 from recommender.models import Interaction
 from shop.models import Order, Product, Review
 from shop.visitors import Visitor
@@ -56,10 +57,12 @@ def record_interaction(
 ) -> bool:
     """Return True when the event is saved, False when its id was seen before. One query.
 
+    Of a visitor who paused personalisation only purchases are saved, which the orders hold anyway.
     The row belongs to the caller's transaction: it is saved with the caller's rows or not at all.
     Raises ValueError, naming the cure, for an unknown kind or product or a value that the kind cannot have.
     """
     now = timezone.now()
+    happened = _clamped(occurred_at, now=now)
     values = [
         event_id,
         visitor.id,
@@ -68,14 +71,20 @@ def record_interaction(
         _checked_value(kind, value=value),
         placement[:MAX_PLACEMENT],
         impression_id,
-        _clamped(occurred_at, now=now),
+        happened,
         now,
         product_id,
     ]
+    if not visitor.personalised and kind != Kind.PURCHASE:
+        return False
     with connection.cursor() as cursor:
         cursor.execute(INSERT, values)
         inserted = cursor.rowcount == 1
-    if not inserted and not Product.objects.filter(pk=product_id).exists():
+    if inserted:
+        streams.publish(
+            event_id=event_id, visitor=visitor, product_id=product_id, kind=kind, occurred_at=happened
+        )
+    elif not Product.objects.filter(pk=product_id).exists():
         raise ValueError(f"There is no product {product_id}; record only products that the shop has.")
     return inserted
 
@@ -105,6 +114,33 @@ def record_review(review: Review, *, visitor: Visitor) -> bool:
     )
 
 
+def record_dislike(
+    product_id: int, *, visitor: Visitor, placement: str = "", impression_id: uuid.UUID | None = None
+) -> uuid.UUID:
+    """Return the id of the one event that keeps the product from the visitor's lists until it is withdrawn.
+
+    Raises ValueError for an unknown product.
+    """
+    owner = f"user/{visitor.user_id}" if visitor.user else f"visitor/{visitor.id}"
+    event_id = event_id_of("dislike", owner, str(product_id))
+    record_interaction(
+        event_id=event_id,
+        visitor=visitor,
+        product_id=product_id,
+        kind=Kind.DISLIKE,
+        placement=placement,
+        impression_id=impression_id,
+    )
+    return event_id
+
+
+def withdraw(event_id: uuid.UUID, *, visitor: Visitor) -> bool:
+    """Return True when the visitor's own dislike is gone, False when they had none by this id. One query."""
+    deleted, _ = interactions_of(visitor).filter(event_id=event_id, kind=Kind.DISLIKE).delete()
+    revisions.bump(*revisions.names_of(visitor))
+    return bool(deleted)
+
+
 def event_id_of(*parts: str) -> uuid.UUID:
     """Return the same id for the same parts, so that an event told twice is one row."""
     return uuid.uuid5(EVENT_NAMESPACE, "/".join(parts))
@@ -114,6 +150,7 @@ def join_guest_history(visitor: Visitor) -> int:
     """Return how many of the browser's anonymous rows now belong to the user who logged in on it."""
     if visitor.user is None:
         raise ValueError("A guest has nobody to give the history to; call this after the log-in.")
+    streams.publish_join(visitor)
     return interactions_of(Visitor(id=visitor.id)).update(user=visitor.user)
 
 

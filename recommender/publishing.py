@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from ml.data import KINDS, Dataset, Histories, ItemSets
 from ml.metrics import top_k
-from recommender import embeddings
+from recommender import embeddings, item_matrix, snapshot
 from recommender.models import ItemEmbedding, ModelVersion
 from shop.models import Product, User
 
@@ -56,7 +56,14 @@ def publish(
             version, user_ids=data.users.ids[users], scores_UI=scores_UI, product_ids_I=data.items.ids
         )
         on_fraction(end / len(data.users))
+    embeddings.create_index(version, width=item_ID.shape[1])
+    _share_matrix(version)
     return Published(num_items=num_items, num_users=num_users)
+
+
+def _share_matrix(version: ModelVersion) -> None:
+    """Write the file that web processes map, so that no page waits for it after the activation."""
+    item_matrix.prepare(version, catalogue=snapshot.current())
 
 
 def lacks_items(version: ModelVersion) -> bool:

@@ -12,7 +12,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Concat, Now
 from django.utils import timezone
 
-from recommender import versions
+from recommender import embeddings, versions
 from recommender.models import TrainingRun
 from shop.models import User
 
@@ -112,6 +112,7 @@ def discard_unfinished_version(run: TrainingRun) -> None:
     version = run.version
     if version is not None and version.status == versions.Status.REGISTERED and version.activated_at is None:
         versions.discard(version)
+        embeddings.drop_orphaned_indexes()
 
 
 class Reporter:

@@ -94,7 +94,7 @@ def search_by_image(
 
 
 def popular_products(*, visitor: Visitor, limit: int) -> list[int]:
-    """Return the ids of what sells, for a query that finds nothing at all."""
+    """Return the ids of what sells, for a search page without a query."""
     products = shown_to(visitor).order_by("-rating_count", "-pk")
     return list(products.values_list("pk", flat=True)[:limit])
 

@@ -16,7 +16,9 @@ from django.utils import timezone
 
 from ml import serving
 from ml.folders import ArtifactError
+from recommender import revisions
 from recommender.models import ItemEmbedding, ModelVersion, TrainingRun
+from recommender.refreshing import Refreshed
 
 if TYPE_CHECKING:  # torch takes seconds to import, and the pages that read versions never need it
     from ml.training import TrainedModel
@@ -35,6 +37,7 @@ __all__ = [
     "register_folder",
     "remove_unregistered_folders",
     "roll_back",
+    "serving_version",
 ]
 
 Status = ModelVersion.Status
@@ -103,6 +106,14 @@ def folder_of(version: ModelVersion) -> Path:
 def active_version() -> ModelVersion | None:
     """Return the version that serves now, read afresh: one query, so that an activation shows at once."""
     return ModelVersion.objects.filter(status=Status.ACTIVE).defer("metrics", "gate").first()
+
+
+def serving_version() -> ModelVersion | None:
+    """Return the version that serves, as of the last second: what a page asks, at a query a second.
+
+    An activation by this process shows at once, by another one within a second.
+    """
+    return _serving.get().version
 
 
 def activate(version: ModelVersion) -> ModelVersion:
@@ -195,7 +206,22 @@ def _switch_to(version: ModelVersion, *, activated_at: datetime | None) -> Model
         target.status = Status.ACTIVE
         target.activated_at = activated_at
         target.save(update_fields=["status", "activated_at"])
+        revisions.bump(revisions.VERSION)
+        _serving.forget()
+        transaction.on_commit(_serving.forget)
     return target
+
+
+@dataclass(frozen=True)
+class _Serving:
+    """What was active when last looked: a kept value may not be None itself."""
+
+    version: ModelVersion | None
+
+
+_serving = Refreshed(
+    lambda _before: _Serving(active_version()), seconds=1.0, patience=1.0, name="the active version"
+)
 
 
 def _check_servable(version: ModelVersion) -> None:

@@ -79,10 +79,23 @@ class Env(BaseSettings):
         pattern="^([A-Z]{2})?$",
         description="ISO 3166 country of a visitor who has not told theirs, such as DE.",
     )
+    ATTRIBUTION_DAYS: int = Field(
+        7,
+        ge=1,
+        le=90,
+        description="Days after a click on a recommendation in which buying that product counts for it.",
+    )
     CLIP_MODEL: str = Field(
         "", description="An open_clip architecture; empty uses the bundled compact model."
     )
     CLIP_PRETRAINED: str = Field("", description="An open_clip weights tag or a file, for CLIP_MODEL.")
+
+    BUFFER_IMPRESSIONS: bool = Field(
+        default=True, description="Let the consumer save the lists that pages showed; false: each page does."
+    )
+    IMPRESSION_DAYS: int = Field(
+        90, ge=1, le=3650, description="Days for which the lists that were shown are kept."
+    )
 
     @field_validator("DEBUG")
     @classmethod

@@ -153,6 +153,7 @@ TIME_ZONE = "UTC"
 SHOP_NAME = env.SHOP_NAME
 CURRENCY = env.CURRENCY
 DEFAULT_REGION = env.DEFAULT_REGION
+ATTRIBUTION_DAYS = env.ATTRIBUTION_DAYS
 
 # Files. While developing, WhiteNoise serves the sources; in production `collectstatic` fills STATIC_ROOT.
 STATIC_URL = "static/"
@@ -208,6 +209,10 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {"anon": "300/min", "user": "600/min"},
 }
 
+# Lists that were shown
+BUFFER_IMPRESSIONS = env.BUFFER_IMPRESSIONS
+IMPRESSION_DAYS = env.IMPRESSION_DAYS
+
 # Background work
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -222,6 +227,9 @@ CELERY_BEAT_SCHEDULE = {
     # A tick that waited longer than a minute is dropped, so that they do not pile up behind a training run.
     name: {"task": f"recommender.tasks.{name}", "schedule": 60.0, "options": {"expires": 55}}
     for name in ("fail_abandoned_runs", "update_content_embeddings", "embed_new_items")
+} | {
+    name: {"task": f"recommender.tasks.{name}", "schedule": 3600.0, "options": {"expires": 3500}}
+    for name in ("purge_impressions", "recompute_co_purchases")
 }
 
 LOGGING = {
@@ -244,4 +252,8 @@ LOGGING = {
 }
 
 # Named here because the shop imports nothing of the recommender; called by shop.wsgi and shop.asgi.
-WARM_UP = ["recommender.features.warm_in_background", "recommender.encoders.warm"]
+WARM_UP = [
+    "recommender.gathering.warm_in_background",
+    "recommender.features.warm_in_background",
+    "recommender.encoders.warm",
+]

@@ -17,6 +17,7 @@ from django_htmx.middleware import HtmxDetails
 from shop.models import Profile, User
 
 COOKIE = "visitor"
+PAUSE_COOKIE = "unpersonalised"  # of a browser that nobody is logged in on; an account has its profile
 MAX_AGE_SECONDS = 400 * 24 * 3600  # the longest that browsers keep a cookie
 
 
@@ -57,7 +58,7 @@ class VisitorMiddleware:
             patch_vary_headers(response, ("Cookie",))
         new_id = request.META.get(_NEW_ID)
         if new_id is not None:
-            _set_cookie(response, new_id)
+            _sign_cookie(response, COOKIE, value=str(new_id))
         return response
 
 
@@ -71,7 +72,7 @@ def read_visitor(request: HttpRequest) -> Visitor:
     request.META[_ID] = browser_id
     user = request.user
     if not isinstance(user, User):
-        return Visitor(id=browser_id, region=settings.DEFAULT_REGION)
+        return Visitor(id=browser_id, region=settings.DEFAULT_REGION, personalised=not _is_paused(request))
     profile = (
         Profile.objects.filter(user=user)
         .annotate(preference_ids=ArrayAgg("preferences", filter=Q(preferences__isnull=False), default=[]))
@@ -99,6 +100,20 @@ def forget_browser(request: HttpRequest) -> uuid.UUID:
     return new_id
 
 
+def personalise_browser(response: HttpResponse, *, personalised: bool) -> None:
+    """Make the browser remember whether its guests are shown lists of their own, whoever logs in between."""
+    if personalised:
+        response.delete_cookie(PAUSE_COOKIE, samesite="Lax")
+    else:
+        _sign_cookie(response, PAUSE_COOKIE, value="yes")
+
+
+def _is_paused(request: HttpRequest) -> bool:
+    return bool(
+        request.get_signed_cookie(PAUSE_COOKIE, default=None, salt=PAUSE_COOKIE, max_age=MAX_AGE_SECONDS)
+    )
+
+
 def _browser_id_read(request: HttpRequest) -> uuid.UUID | None:
     return request.META.get(_ID)
 
@@ -109,11 +124,11 @@ def _read_cookie(request: HttpRequest) -> uuid.UUID | None:
     return uuid.UUID(value) if value else None
 
 
-def _set_cookie(response: HttpResponse, browser_id: uuid.UUID) -> None:
+def _sign_cookie(response: HttpResponse, name: str, *, value: str) -> None:
     response.set_signed_cookie(
-        COOKIE,
-        str(browser_id),
-        salt=COOKIE,
+        name,
+        value,
+        salt=name,
         max_age=MAX_AGE_SECONDS,
         httponly=True,
         samesite="Lax",

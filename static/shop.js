@@ -68,3 +68,11 @@ for (const trouble of ["htmx:responseError", "htmx:sendError"]) {
     document.getElementById("messages").replaceChildren(message);
   });
 }
+
+// What an Undo gives back is where the keyboard goes on.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const note = event.detail.target;
+  if (!note.matches(".card-hidden") || !event.detail.shouldSwap) return;
+  const button = note.parentElement.querySelector(".card-hide");
+  setTimeout(() => button.focus(), 50);
+});

@@ -4,11 +4,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from recommender.admin.placements import placements_report
 from recommender.admin.readonly import ReadOnlyAdmin
 from recommender.models import Impression, Interaction, Placement, Recommendation
 from shop.models import Product
@@ -66,6 +67,14 @@ class ImpressionAdmin(ReadOnlyAdmin):
     ordering = ["-created_at"]
     exclude = ["product_ids"]
     readonly_fields = ["products"]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.placements_view)
+        return [path("placements/", view, name="recommender_impression_placements"), *super().get_urls()]
+
+    def placements_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what came of the lists, by placement and version."""
+        return placements_report(request, model_admin=self)
 
     @admin.display(description="products")
     def products(self, impression: Impression) -> SafeString:

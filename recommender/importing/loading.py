@@ -8,6 +8,7 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
+from recommender import co_purchases, revisions
 from recommender.importing import online_retail
 from recommender.importing.accounts import AccountLoader
 from recommender.importing.catalogue import CatalogueLoader
@@ -80,10 +81,13 @@ def _load(found: Found, *, job: Job, dry_run: bool) -> dict[str, Tally]:
     tallies |= AccountLoader(job).load(batches["users"])
     tallies |= load_interactions(batches["interactions"], job=job)
     _check_something_taken(found, tallies, job=job)
+    revisions.bump(revisions.CATALOGUE)
     if dry_run:
         transaction.set_rollback(True)
     else:
         catalogue.pictures.store()
+        if tallies["interactions"].new:
+            co_purchases.recompute()
     return tallies
 
 

@@ -10,7 +10,9 @@ class CoPurchase(models.Model):
 
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="co_purchases")
     other = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
-    support = models.PositiveIntegerField(help_text="Shoppers who bought both.")
+    support = models.PositiveIntegerField(
+        help_text="Baskets with both: what a shopper bought within 30 days."
+    )
     lift = models.FloatField(help_text="How many times as often as by chance.")
     computed_at = models.DateTimeField()
 

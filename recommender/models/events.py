@@ -67,6 +67,17 @@ class Interaction(models.Model):
             models.Index(fields=["visitor_id", "-occurred_at"], name="interaction_visitor_recent"),
             models.Index(fields=["product", "-occurred_at"], name="interaction_product_recent"),
             models.Index(fields=["occurred_at"], name="interaction_occurred"),
+            # What keeps products out of a list, without reading the views of who has a hundred thousand.
+            models.Index(
+                fields=["user", "-occurred_at"],
+                name="interaction_user_marks",
+                condition=Q(kind__in=["purchase", "dislike", "rating"]),
+            ),
+            models.Index(
+                fields=["visitor_id", "-occurred_at"],
+                name="interaction_visitor_marks",
+                condition=Q(kind__in=["purchase", "dislike", "rating"]),
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -1,30 +1,166 @@
 """Template tags that put recommendations on the shop's pages."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import template
 from django.template import Context
 
+from recommender import reasons
+from recommender.candidates import Reason
 from recommender.models import Placement
 from recommender.recommendations import RecommendedList, recommend
-from shop.models import Product
+from shop.models import Order, Product
+from shop.selectors.carts import CartView
 
 register = template.Library()
+SHELF = "recommender/_shelf.html"
+LINE = 24  # characters of a card's reason that fit on one line of the narrowest card
+HEADINGS = {
+    Placement.HOME_FOR_YOU: "Worth a look",
+    Placement.HOME_BECAUSE_YOU_VIEWED: "More like what you viewed",
+    Placement.HOME_TRENDING: "Worth a look today",
+    Placement.HOME_NEW_ARRIVALS: "Latest additions",
+    Placement.HOME_RECENTLY_VIEWED: "Recently viewed",
+    Placement.HOME_BUY_AGAIN: "Buy again",
+    Placement.PRODUCT_SIMILAR: "You may also like",
+    Placement.PRODUCT_BOUGHT_TOGETHER: "Bought together",
+    Placement.CART_COMPLEMENTS: "You may also want",
+    Placement.CART_EMPTY: "Start with one of these",
+    Placement.SEARCH_EMPTY: "What else there is",
+    Placement.ORDER_NEXT: "What to look at next",
+}
+# What a shelf's heading says, its cards need not say again.
+SAID_BY_HEADING = {
+    "New in": "New",
+    "Recently viewed": "You viewed this",
+    "Buy again": "You bought this before",
+    "Popular right now": "Trending now",
+}
 
 
-@register.inclusion_tag("recommender/_for_you.html", takes_context=True)
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """A product, and why it is here."""
+
+    product: Product
+    why: str
+
+
+@register.inclusion_tag(SHELF, takes_context=True)
 def for_you(context: Context, k: int = 12) -> dict[str, Any]:
     """Show k products for whoever is looking at the page."""
-    visitor = context["request"].visitor
-    return _shelf(context, recommend(Placement.HOME_FOR_YOU, visitor=visitor, k=k))
+    return _shelf(context, Placement.HOME_FOR_YOU, k=k)
 
 
-@register.inclusion_tag("recommender/_similar_products.html", takes_context=True)
+@register.inclusion_tag(SHELF, takes_context=True)
+def because_you_viewed(context: Context, k: int = 6) -> dict[str, Any]:
+    """Show k products like one that the visitor viewed."""
+    return _shelf(context, Placement.HOME_BECAUSE_YOU_VIEWED, k=k)
+
+
+@register.inclusion_tag(SHELF, takes_context=True)
+def trending(context: Context, k: int = 6) -> dict[str, Any]:
+    """Show k products that many look at these days."""
+    return _shelf(context, Placement.HOME_TRENDING, k=k)
+
+
+@register.inclusion_tag(SHELF, takes_context=True)
+def new_arrivals(context: Context, k: int = 6) -> dict[str, Any]:
+    """Show k products of the latest."""
+    return _shelf(context, Placement.HOME_NEW_ARRIVALS, k=k)
+
+
+@register.inclusion_tag(SHELF, takes_context=True)
+def recently_viewed(context: Context, k: int = 6) -> dict[str, Any]:
+    """Show up to k products that the visitor looked at."""
+    return _shelf(context, Placement.HOME_RECENTLY_VIEWED, k=k)
+
+
+@register.inclusion_tag(SHELF, takes_context=True)
+def buy_again(context: Context, k: int = 6) -> dict[str, Any]:
+    """Show up to k products that the visitor bought and may want once more."""
+    return _shelf(context, Placement.HOME_BUY_AGAIN, k=k)
+
+
+@register.inclusion_tag(SHELF, takes_context=True)
 def similar_products(context: Context, product: Product, k: int = 6) -> dict[str, Any]:
     """Show k products like this one."""
-    visitor = context["request"].visitor
-    return _shelf(context, recommend(Placement.PRODUCT_SIMILAR, visitor=visitor, anchor=product, k=k))
+    return _shelf(context, Placement.PRODUCT_SIMILAR, anchors=[product], k=k)
 
 
-def _shelf(context: Context, recommended: RecommendedList) -> dict[str, Any]:
-    return {"request": context["request"], "recommended": recommended, "visitor": context["request"].visitor}
+@register.inclusion_tag(SHELF, takes_context=True)
+def bought_together(context: Context, product: Product, k: int = 6) -> dict[str, Any]:
+    """Show up to k products that were bought with this one."""
+    return _shelf(context, Placement.PRODUCT_BOUGHT_TOGETHER, anchors=[product], k=k)
+
+
+@register.inclusion_tag(SHELF, takes_context=True)
+def cart_ideas(context: Context, cart: CartView, k: int = 6) -> dict[str, Any]:
+    """Show k products that go with what is in the cart; some to begin with when it is empty."""
+    if not cart.lines:
+        return _shelf(context, Placement.CART_EMPTY, k=k)
+    anchors = [line.product for line in cart.lines]
+    return _shelf(context, Placement.CART_COMPLEMENTS, anchors=anchors, k=k)
+
+
+@register.inclusion_tag(SHELF, takes_context=True)
+def search_ideas(context: Context, k: int = 12) -> dict[str, Any]:
+    """Show k products to somebody whose search found nothing."""
+    return _shelf(context, Placement.SEARCH_EMPTY, k=k)
+
+
+@register.inclusion_tag(SHELF, takes_context=True)
+def order_next(context: Context, order: Order, k: int = 6) -> dict[str, Any]:
+    """Show k products to somebody who has just bought."""
+    anchors = [item.product for item in order.items.all()]
+    return _shelf(context, Placement.ORDER_NEXT, anchors=anchors, k=k)
+
+
+def _shelf(
+    context: Context, placement: Placement, *, k: int, anchors: Sequence[Product] = ()
+) -> dict[str, Any]:
+    request = context["request"]
+    visitor = request.visitor
+    recommended = recommend(placement, visitor=visitor, anchors=anchors, k=k)
+    given = [None if _names_anchor(reason, anchors=anchors) else reason for reason in recommended.reasons]
+    words = reasons.in_words(given, products=recommended.products, visitor=visitor)
+    heading = _heading(recommended, words=words)
+    said = (heading, SAID_BY_HEADING.get(heading))
+    words = ["" if why in said else why for why in words]
+    return {
+        "request": request,
+        "csrf_token": context.get("csrf_token"),
+        "visitor": visitor,
+        "recommended": recommended,
+        "heading": heading,
+        "lines": 1 + (len(max(words, key=len)) > LINE) if any(words) else 0,
+        "cards": [
+            Card(product=product, why=why) for product, why in zip(recommended.products, words, strict=True)
+        ],
+    }
+
+
+def _names_anchor(reason: Reason | None, *, anchors: Sequence[Product]) -> bool:
+    """Return whether the reason is that one viewed the very product whose page this is."""
+    anchor_ids = [anchor.pk for anchor in anchors]
+    return reason is not None and reason.kind == "viewed" and reason.product_id in anchor_ids
+
+
+def _heading(recommended: RecommendedList, *, words: Sequence[str]) -> str:
+    """Return what the list is, as far as its own products bear it out."""
+    placement, only = Placement(recommended.placement), set(recommended.sources)
+    if placement == Placement.HOME_FOR_YOU and recommended.version_id:
+        return "For you"
+    if placement == Placement.HOME_FOR_YOU and only == {"trending"}:
+        return "Popular right now"
+    if placement == Placement.HOME_TRENDING and only == {"trending"}:
+        return "Trending now"
+    if placement == Placement.HOME_NEW_ARRIVALS and set(words) == {"New"}:
+        return "New in"
+    if placement == Placement.PRODUCT_SIMILAR and only == {"similar"}:
+        return "Similar products"
+    if placement == Placement.HOME_BECAUSE_YOU_VIEWED and words and words[0].startswith("Because you"):
+        return words[0]
+    return HEADINGS[placement]

@@ -21,13 +21,15 @@ MAX_REQUEST_BYTES = 4 * MAX_BYTES  # above it not a byte is read; below it the a
 
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
-    """Return the products that answer ?q=, page by page; for no query, how to search."""
+    """Return the products that answer ?q=, page by page; for no query, how to search and what sells."""
     typed = request.GET.get("q", "")
     visitor = cast(ShopRequest, request).visitor
     results = finder.search_products(typed, visitor=visitor)
     paginator = Paginator(results.product_ids, PAGE_SIZE)
     page = paginator.get_page(request.GET.get("page"))
-    found = page.object_list or finder.popular_products(visitor=visitor, limit=POPULAR_SHOWN)
+    found = page.object_list
+    if not results.query:
+        found = finder.popular_products(visitor=visitor, limit=POPULAR_SHOWN)
     context = {
         "query": results.query,
         "results": results,

@@ -1,7 +1,9 @@
 """Reads of the catalogue: departments, listings, one product's page."""
 
+import time
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import (
@@ -30,6 +32,7 @@ SORTS = {
     "price": ("Price: low to high", (F("price").asc(), F("id").desc())),
     "-price": ("Price: high to low", (F("price").desc(), F("id").desc())),
 }
+PICTURES_FRESH_SECONDS = 60
 BRANDS_SHOWN = 20
 REVIEWS_SHOWN = 20
 
@@ -66,7 +69,19 @@ def departments() -> list[Category]:
 
 
 def pictured_departments() -> list[Category]:
-    """Return the top of the tree, each with `.picture` (ProductImage or None) of one of its products."""
+    """Return the top of the tree, each with `.picture` (ProductImage or None) of one of its products.
+
+    The same for everybody, and so worked out once a minute in each process; what is empty is asked again.
+    """
+    found = departments_as_of(int(time.time()) // PICTURES_FRESH_SECONDS)
+    if not found:
+        departments_as_of.cache_clear()
+    return found
+
+
+@lru_cache(maxsize=1)
+def departments_as_of(minute: int) -> list[Category]:
+    """Return the departments with pictures; `minute` is the cache key."""
     return _with_pictures(Category.objects.filter(parent=None).order_by("name"))
 
 
@@ -91,11 +106,6 @@ def _with_pictures(categories: QuerySet[Category]) -> list[Category]:
     for row in rows:
         row.picture = images.get(row.image_id)
     return rows
-
-
-def new_arrivals(visitor: Visitor, *, limit: int) -> list[Product]:
-    """Return the newest products in stock."""
-    return list(shown_to(visitor).available().order_by("-released_at", "-id")[:limit])
 
 
 def well_rated(visitor: Visitor, *, limit: int) -> list[Product]:

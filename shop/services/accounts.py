@@ -50,3 +50,8 @@ def skip_preferences(user: User) -> None:
     """Remember that the picker was shown and skipped; what was answered before stays."""
     Profile.objects.get_or_create(user=user)
     Profile.objects.filter(user=user).update(preferences_asked_at=timezone.now())
+
+
+def set_personalised(user: User, *, personalised: bool) -> None:
+    """Let the account's past shape what it is shown, or, paused, neither use it nor add to it."""
+    Profile.objects.update_or_create(user=user, defaults={"personalised": personalised})

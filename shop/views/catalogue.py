@@ -22,7 +22,6 @@ SHELF_SIZE = 6
 def home(request: ShopRequest) -> HttpResponse:
     context = {
         "tiles": catalogue.pictured_departments(),
-        "new_arrivals": catalogue.new_arrivals(request.visitor, limit=SHELF_SIZE),
         "well_rated": catalogue.well_rated(request.visitor, limit=SHELF_SIZE),
     }
     return render(request, "shop/home.html", context)

@@ -1,9 +1,12 @@
 """Whether this process can serve: for load balancers and container health checks."""
 
-from django.core.cache import cache
+from typing import cast
+
+from django.core.cache import caches
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
-from redis.exceptions import RedisError
+
+from shop.embedded.cache import RedisCache
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -23,8 +26,4 @@ def _database_answers() -> bool:
 
 
 def _redis_answers() -> bool:
-    try:
-        cache.get("healthz")
-    except RedisError:
-        return False
-    return True
+    return cast(RedisCache, caches["default"]).answers()

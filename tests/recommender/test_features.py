@@ -199,10 +199,10 @@ def test_applying_twice_writes_once(db: None) -> None:
 
 def test_a_definition_that_is_gone_leaves_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     features.apply()
-    definitions = features._definitions()
-    monkeypatch.setattr(features, "_fingerprint", lambda: "f" * 64)
+    definitions = feature_settings.definitions()
+    monkeypatch.setattr(features, "fingerprint", lambda: "f" * 64)
     kept = [item for item in definitions if item.name != "serving_top_k_v1"]
-    monkeypatch.setattr(features, "_definitions", lambda: kept)
+    monkeypatch.setattr(features, "definitions", lambda: kept)
 
     features.apply()
 
@@ -289,8 +289,8 @@ def test_a_page_does_not_wait_for_the_thread_that_loads_the_store(monkeypatch: p
 def test_pages_and_commands_start_without_feast_and_feast_without_torch() -> None:
     script = (
         "import os, sys, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'shop.settings'; django.setup();"
-        "from recommender import datasets, features; assert 'feast' not in sys.modules;"
-        "features._quieten(); import feast.feature_store, feast; assert 'torch' not in sys.modules;"
+        "from recommender import datasets, feature_settings; assert 'feast' not in sys.modules;"
+        "feature_settings.quieten(); import feast.feature_store, feast; assert 'torch' not in sys.modules;"
         "assert os.environ['FEAST_USAGE'] == 'False'"
     )
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from recommender import filtering
+from recommender import filtering, snapshot
 from recommender.interactions import record_interaction
 from recommender.models import Interaction
-from shop.models import Cart, CartItem
+from shop.models import Cart, CartItem, Product
 from shop.visitors import Visitor
 
 pytestmark = pytest.mark.django_db
@@ -92,3 +92,65 @@ def test_only_the_last_thirty_days_count_as_seen(visitor, make_product):
     long_ago = timezone.now() - timedelta(days=31)
     Interaction.objects.filter(product=lamp).update(occurred_at=long_ago)
     assert [row.product_id for row in filtering.seen_recently(visitor)] == [mug.pk]
+
+
+def shown(visitor):
+    """The products of the mask, which must be those of the query."""
+    snapshot.forget()
+    catalogue = snapshot.current()
+    mask = filtering.allowed_mask(catalogue, visitor=visitor, now=timezone.now())
+    found = set(Product.objects.filter(pk__in=catalogue.product_id[mask].tolist()))
+    assert found == set(filtering.showable(visitor))
+    return names(found)
+
+
+def test_the_mask_shows_what_the_query_shows(alice, make_product):
+    visitor = Visitor(id=uuid.uuid4(), user=alice)
+    make_product("Mug")
+    make_product("Sold out", stock=0)
+    make_product("Withdrawn", active=False)
+    make_product("Tomorrow", released_at=timezone.now() + timedelta(days=1))
+    make_product("Wine", min_age=18)
+    make_product("German only", regions=["DE"])
+    make_product("German or French", regions=["FR", "DE"])
+    for name, kind, value in (
+        ("Bought", Kind.PURCHASE, 1),
+        ("Disliked", Kind.DISLIKE, None),
+        ("Rated 2", Kind.RATING, 2),
+        ("Rated 3", Kind.RATING, 3),
+    ):
+        did(visitor, make_product(name), kind, value)
+    did(visitor, make_product("Coffee", repeatable=True), Kind.PURCHASE, 1)
+    CartItem.objects.create(cart=Cart.objects.create(user=alice), product=make_product("In the cart"))
+    assert shown(visitor) == {"Mug", "Rated 3", "Coffee"}
+    assert shown(replace(visitor, age=18)) == {"Mug", "Rated 3", "Coffee", "Wine"}
+    assert shown(replace(visitor, region="FR")) == {"Mug", "Rated 3", "Coffee", "German or French"}
+    assert shown(replace(visitor, region="XX")) == {"Mug", "Rated 3", "Coffee"}
+    assert shown(Visitor(id=uuid.uuid4())) >= {"Bought", "Disliked", "Rated 2", "In the cart"}
+
+
+def test_more_regions_than_bits_never_show_too_little(visitor, make_product):
+    letters = [f"{first}{second}" for first in "ABCDEFGHIJ" for second in "ABCDEFGHIJ"]
+    for region in letters[:70]:
+        make_product(region, regions=[region])
+    catalogue = snapshot.current()
+    for region in (letters[0], letters[62], letters[63], letters[69]):
+        mask = filtering.buyable_mask(catalogue, visitor=replace(visitor, region=region), now=timezone.now())
+        assert mask[letters.index(region)]
+        assert mask.sum() <= 7  # the rest of the last bit, which the query for the cards leaves out
+
+
+def test_a_paused_visitor_is_filtered_by_age_and_region_alone(alice, make_product):
+    paused = Visitor(id=uuid.uuid4(), user=alice, personalised=False)
+    did(replace(paused, personalised=True), make_product("Bought"), Kind.PURCHASE, 1)
+    make_product("Wine", min_age=18)
+    mask = filtering.allowed_mask(snapshot.current(), visitor=paused, now=timezone.now())
+    assert mask.tolist() == [True, False]
+
+
+def test_the_marks_of_who_did_very_much_are_read_to_a_limit(visitor, make_product, monkeypatch):
+    monkeypatch.setattr(filtering, "MAX_MARKS", 2)
+    products = [make_product(str(n)) for n in range(3)]
+    for product in products:
+        did(visitor, product, Kind.PURCHASE, 1)
+    assert [mark.product_id for mark in filtering.marks_of(visitor)] == [products[2].pk, products[1].pk]

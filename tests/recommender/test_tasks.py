@@ -39,7 +39,13 @@ def test_the_training_task_executes_the_run_of_its_id(monkeypatch: pytest.Monkey
 
 def test_tasks_carry_the_names_that_the_schedule_uses(settings: Any) -> None:
     scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
-    ours = {tasks.fail_abandoned_runs.name, tasks.embed_new_items.name, tasks.update_content_embeddings.name}
+    ours = {
+        tasks.fail_abandoned_runs.name,
+        tasks.embed_new_items.name,
+        tasks.update_content_embeddings.name,
+        tasks.recompute_co_purchases.name,
+        tasks.purge_impressions.name,
+    }
     assert scheduled <= ours
 
 

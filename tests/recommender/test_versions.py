@@ -108,6 +108,16 @@ def test_reading_the_active_version_costs_one_query(django_assert_num_queries: A
         assert versions.active_version() is None
 
 
+def test_pages_ask_for_the_active_version_once_a_second_and_see_an_activation_at_once(
+    model: Any, mug: Product, django_assert_num_queries: Any
+) -> None:
+    assert versions.serving_version() is None
+    with django_assert_num_queries(0):
+        assert versions.serving_version() is None
+    version = versions.activate(registered(model, mug))
+    assert versions.serving_version() == version
+
+
 def test_a_version_without_item_embeddings_is_not_activated(model: Any, mug: Product) -> None:
     serving = versions.activate(registered(model, mug))
     empty = versions.register(model, provenance=Provenance())

@@ -90,6 +90,8 @@ def test_one_command_serves_and_ctrl_c_stops_everything(port):
         finally:
             process.kill()
     assert any("Applying" in line and "migrations" in line for line in lines)
+    assert any(line.startswith("events | Ready") for line in lines)
+    assert any(line.startswith("events | Stopped") for line in lines)
     assert not list(folder.rglob("*.sock"))
     shutil.rmtree(folder)
     with pytest.raises(OSError, match="refused"):

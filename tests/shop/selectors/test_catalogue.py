@@ -75,19 +75,25 @@ def test_the_picker_offers_the_second_level_and_tops_that_end_there(make_product
     assert names(catalogue.preference_choices(visitor)) == ["Kitchen", "Toys"]
 
 
+def test_departments_are_worked_out_once_a_minute_but_asked_again_while_there_are_none(
+    make_product, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(catalogue.time, "time", lambda: 600.0)
+    assert catalogue.pictured_departments() == []
+    make_product(category="Home")
+    assert names(catalogue.pictured_departments()) == ["Home"]
+    make_product(category="Toys")
+    with django_assert_num_queries(0):
+        assert names(catalogue.pictured_departments()) == ["Home"]
+    monkeypatch.setattr(catalogue.time, "time", lambda: 660.0)
+    assert names(catalogue.pictured_departments()) == ["Home", "Toys"]
+
+
 def test_the_picker_offers_again_what_was_picked_at_another_level(make_product, visitor):
     make_product(category="Home > Kitchen > Mugs")
     mugs = Category.objects.get(name="Mugs")
     fan = Visitor(id=visitor.id, preference_ids=(mugs.pk,))
     assert names(catalogue.preference_choices(fan)) == ["Kitchen", "Mugs"]
-
-
-def test_new_arrivals_come_newest_first_and_in_stock(make_product, visitor):
-    now = timezone.now()
-    make_product("Old", released_at=now - timedelta(days=9))
-    make_product("New", released_at=now - timedelta(days=1))
-    make_product("Sold out", released_at=now, stock=0)
-    assert names(catalogue.new_arrivals(visitor, limit=5)) == ["New", "Old"]
 
 
 def test_well_rated_needs_four_stars_and_then_many_ratings(make_product, visitor):
