@@ -161,26 +161,22 @@ _COUNTS = ", ".join(
     f"0::bigint AS {kind}_{window}" for kind in ("views", "clicks") for window in ("5m", "1h", "24h")
 )
 
-user_windows_source = PushSource(
-    name="user_windows_source",
-    batch_source=PostgreSQLSource(
-        name="user_windows_history",
-        timestamp_field="event_timestamp",
-        query=_NO_HISTORY.format(
-            key="user_id",
-            columns=f"{_COUNTS}, ARRAY[]::bigint[] AS categories_5m, ARRAY[]::bigint[] AS categories_1h,"
-            " ARRAY[]::bigint[] AS categories_24h, 0::float8 AS counted_at",
-        ),
+user_windows_history = PostgreSQLSource(
+    name="user_windows_history",
+    timestamp_field="event_timestamp",
+    query=_NO_HISTORY.format(
+        key="user_id",
+        columns=f"{_COUNTS}, ARRAY[]::bigint[] AS categories_5m, ARRAY[]::bigint[] AS categories_1h,"
+        " ARRAY[]::bigint[] AS categories_24h, 0::float8 AS counted_at",
     ),
 )
+user_windows_source = PushSource(name="user_windows_source", batch_source=user_windows_history)
 
-product_windows_source = PushSource(
-    name="product_windows_source",
-    batch_source=PostgreSQLSource(
-        name="product_windows_history",
-        timestamp_field="event_timestamp",
-        query=_NO_HISTORY.format(
-            key="product_id", columns=f"{_COUNTS}, 0::float8 AS velocity, 0::float8 AS counted_at"
-        ),
+product_windows_history = PostgreSQLSource(
+    name="product_windows_history",
+    timestamp_field="event_timestamp",
+    query=_NO_HISTORY.format(
+        key="product_id", columns=f"{_COUNTS}, 0::float8 AS velocity, 0::float8 AS counted_at"
     ),
 )
+product_windows_source = PushSource(name="product_windows_source", batch_source=product_windows_history)
