@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+from django.db import transaction
 
 from recommender.candidates import Candidate
 from recommender.context import Context
@@ -60,8 +61,8 @@ def concerns(rule: BusinessRule, *, placement: str) -> bool:
 
 
 def changed() -> None:
-    """Tell every process that the rules are no longer what it holds; call after the commit."""
-    forget()
+    """Let the rules be read anew as soon as the transaction is committed."""
+    transaction.on_commit(forget)
 
 
 def forget() -> None:

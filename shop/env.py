@@ -80,13 +80,13 @@ class Env(BaseSettings):
         description="ISO 3166 country of a visitor who has not told theirs, such as DE.",
     )
     DIVERSITY: float = Field(
-        0.1, ge=0, le=0.9, description="How much variety counts against fit in a list; 0: none."
+        0.3, ge=0, le=0.9, description="How much variety counts against fit in a list; 0: none."
     )
     CATEGORY_CAP: float = Field(
         0.5, ge=0, le=1, description="Largest share of a list from one category; 0: no limit."
     )
     BRAND_CAP: float = Field(
-        0.5, ge=0, le=1, description="Largest share of a list from one brand; 0: no limit."
+        0.34, ge=0, le=1, description="Largest share of a list from one brand; 0: no limit."
     )
     EXPLORATION_SHARE: float = Field(
         0.04, ge=0, le=0.5, description="Share of a list's places for new products, by chance; 0: none."

@@ -218,8 +218,9 @@ def test_an_edit_acts_within_a_second_or_so(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.django_db
-def test_an_edit_acts_at_once_in_the_process_that_made_it() -> None:
+def test_an_edit_acts_at_once_in_the_process_that_made_it(django_capture_on_commit_callbacks: Any) -> None:
     assert rules.current("home_for_you", NOW) == ()
-    BusinessRule.objects.create(name="New", action="boost", brand="Acme")
-    rules.changed()
+    with django_capture_on_commit_callbacks(execute=True):
+        BusinessRule.objects.create(name="New", action="boost", brand="Acme")
+        rules.changed()
     assert len(rules.current("home_for_you", NOW)) == 1
