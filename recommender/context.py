@@ -6,6 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
+from recommender.filtering import Mark
 from recommender.interactions import HistoryRow
 from recommender.models import ModelVersion
 from recommender.snapshot import Snapshot
@@ -27,3 +28,4 @@ class Context:
     allowed: np.ndarray  # (I,) bool over the catalogue's rows: what filters and rules leave
     user_vector: np.ndarray | None  # (D + 1,) as of now; None when nothing is known or no model serves
     item_vectors: np.ndarray | None  # (I, D + 1) float32 by the catalogue's rows, zeros for one without
+    marks: Sequence[Mark] = ()  # purchases, dislikes and ratings, newest first, and the cart

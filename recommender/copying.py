@@ -19,6 +19,7 @@ _TRAILER = b"\xff\xff"
 Fields = Sequence[tuple[str, Any]]  # name and NumPy type
 _INTERACTIONS = "recommender_interaction"
 _CONTENT = "recommender_contentembedding"
+_ITEMS = "recommender_itemembedding"
 
 
 def read_interactions(*, before: datetime, kinds: Sequence[str]) -> dict[str, np.ndarray]:
@@ -63,6 +64,23 @@ def read_content_vectors(column: str, *, encoder: str) -> tuple[np.ndarray, np.n
     return rows["product_id"].astype(np.int64), rows["vector"]["values"].astype(np.float32)
 
 
+def read_rows(query: sql.Composable, fields: Fields) -> np.ndarray:
+    """The rows of a query whose columns are `fields`: fixed in width, in this order and never NULL."""
+    return np.frombuffer(_copy(query), dtype=_row_type(fields))
+
+
+def read_item_vectors(version_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) product ids and the (N, D) float32 vectors of a version; both empty where there are none."""
+    query = sql.SQL("SELECT product_id, vector FROM {table} WHERE version_id = {version_id}")
+    data = _copy(query.format(table=sql.Identifier(_ITEMS), version_id=version_id))
+    if not data:
+        return np.empty(0, dtype=np.int64), np.empty((0, 0), dtype=np.float32)
+    first = np.frombuffer(data, dtype=_row_type([("product_id", ">i8"), ("vector", vector_type(0))]), count=1)
+    width = int(first["vector"]["dimension"][0])
+    rows = np.frombuffer(data, dtype=_row_type([("product_id", ">i8"), ("vector", vector_type(width))]))
+    return rows["product_id"].astype(np.int64), rows["vector"]["values"].astype(np.float32)
+
+
 def vector_type(width: int, *, number: str = ">f4") -> np.dtype:
     """How pgvector sends a vector (a halfvec with `>f2`): its width, two unused bytes and its numbers."""
     return np.dtype([("dimension", ">i2"), ("unused", ">i2"), ("values", number, (width,))])
@@ -95,7 +113,7 @@ def _row_type(fields: Fields) -> np.dtype:
     return np.dtype(parts)
 
 
-def _copy(query: sql.Composed) -> bytes:
+def _copy(query: sql.Composable) -> bytes:
     """The rows of a query in binary form, without header and trailer."""
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(query)
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:

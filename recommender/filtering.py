@@ -1,17 +1,106 @@
 """Which products a visitor may be shown: availability, eligibility and history."""
 
-from datetime import timedelta
+# I = products of the catalogue
 
-from django.db.models import Q, QuerySet
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from django.db.models import F, FloatField, Q, QuerySet, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from recommender.interactions import interactions_of
 from recommender.models import Interaction
-from shop.models import Category, Product
+from recommender.snapshot import EVERYWHERE, Snapshot
+from shop.models import Product
+from shop.models.catalogue import ProductQuerySet
 from shop.selectors.carts import items_of
 from shop.visitors import Visitor
 
 SEEN_WINDOW = timedelta(days=30)  # a product looked at this recently is no discovery
+MAX_MARKS = 5_000  # the newest purchases and dislikes of one shopper that are read for a page
+IN_CART = "in_cart"
+Kind = Interaction.Kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A purchase, a dislike, a rating or a line of the cart: what a list must know of a product."""
+
+    product_id: int
+    kind: str  # a kind of interaction, or IN_CART
+    value: float | None
+    at: datetime
+
+    @property
+    def is_dislike(self) -> bool:
+        return self.kind == Kind.DISLIKE or (
+            self.kind == Kind.RATING and self.value is not None and self.value < 3
+        )
+
+
+def allowed_mask(catalogue: Snapshot, *, visitor: Visitor, now: datetime) -> np.ndarray:
+    """(I,) bool: what can be bought now and what the visitor may and might buy; one query.
+
+    The same products as `showable`, as of the snapshot. Nothing personal but age and region counts for a
+    visitor whose lists are not personalised.
+    """
+    allowed = buyable_mask(catalogue, visitor=visitor, now=now)
+    allowed[rows_marked(catalogue, marks=marks_of(visitor))] = False
+    return allowed
+
+
+def buyable_mask(catalogue: Snapshot, *, visitor: Visitor, now: datetime) -> np.ndarray:
+    """(I,) bool: what is active, released, in stock and open to the visitor's age and region."""
+    allowed = catalogue.active & (catalogue.stock > 0) & (catalogue.released_at <= now.timestamp())
+    allowed &= catalogue.min_age <= (visitor.age or 0)
+    if visitor.region in catalogue.region_names:
+        bit = np.uint64(1 << min(catalogue.region_names.index(visitor.region), 63))
+        allowed &= (catalogue.regions & bit) > 0
+    else:
+        allowed &= catalogue.regions == np.uint64(EVERYWHERE)
+    return np.asarray(allowed)
+
+
+def marks_of(visitor: Visitor) -> list[Mark]:
+    """The visitor's newest purchases, dislikes and ratings, and their cart; one query, none if paused."""
+    if not visitor.personalised:
+        return []
+    said = (
+        interactions_of(visitor)
+        .filter(kind__in=[Kind.PURCHASE, Kind.DISLIKE, Kind.RATING])
+        .order_by("-occurred_at")
+        .values_list("product_id", "kind", "value", "occurred_at")[:MAX_MARKS]
+    )
+    in_cart = (
+        items_of(visitor)
+        .order_by()
+        .values_list("product_id", Value(IN_CART), Cast(Value(None), FloatField()), F("added_at"))[:MAX_MARKS]
+    )
+    rows = said.union(in_cart, all=True)
+    return [
+        Mark(product_id=product_id, kind=kind, value=value, at=at) for product_id, kind, value, at in rows
+    ]
+
+
+def rows_marked(catalogue: Snapshot, *, marks: Sequence[Mark], hides_bought: bool = True) -> np.ndarray:
+    """The rows that marks keep out of a list: disliked, rated below 3, bought for good, in the cart.
+
+    With `hides_bought` off, only what was disliked or rated below 3.
+    """
+    bought = [mark.product_id for mark in marks if hides_bought and mark.kind == Kind.PURCHASE]
+    out = [mark.product_id for mark in marks if mark.is_dislike or (hides_bought and mark.kind == IN_CART)]
+    bought_rows = catalogue.rows_of(np.array(bought, dtype=np.int64))
+    bought_rows = bought_rows[bought_rows >= 0]
+    out_rows = catalogue.rows_of(np.array(out, dtype=np.int64))
+    return np.concatenate([bought_rows[~catalogue.repeatable[bought_rows]], out_rows[out_rows >= 0]])
+
+
+def buyable(visitor: Visitor) -> ProductQuerySet:
+    """Return the products that can be bought now, by this visitor; no query by itself."""
+    return Product.objects.available().eligible(region=visitor.region, age=visitor.age)
 
 
 def showable(visitor: Visitor) -> QuerySet[Product]:
@@ -21,23 +110,14 @@ def showable(visitor: Visitor) -> QuerySet[Product]:
     bought and would not buy again, what they disliked, and what is in their cart. Costs no query by itself.
     """
     mine = interactions_of(visitor)
-    bought = mine.filter(kind=Interaction.Kind.PURCHASE, product__repeatable=False)
-    disliked = mine.filter(Q(kind=Interaction.Kind.DISLIKE) | Q(kind=Interaction.Kind.RATING, value__lt=3))
+    bought = mine.filter(kind=Kind.PURCHASE, product__repeatable=False)
+    disliked = mine.filter(Q(kind=Kind.DISLIKE) | Q(kind=Kind.RATING, value__lt=3))
     return (
-        Product.objects.available()
-        .eligible(region=visitor.region, age=visitor.age)
+        buyable(visitor)
         .exclude(pk__in=bought.values("product_id"))
         .exclude(pk__in=disliked.values("product_id"))
         .exclude(pk__in=items_of(visitor).values("product_id"))
     )
-
-
-def preferred(products: QuerySet[Product], *, visitor: Visitor) -> QuerySet[Product]:
-    """Return the products of the categories that the visitor picked and of all below them. One query."""
-    wanted = Q(category_id__in=visitor.preference_ids)
-    for path in Category.objects.filter(pk__in=visitor.preference_ids).values_list("path", flat=True):
-        wanted |= Q(category__path__startswith=f"{path}/")
-    return products.filter(wanted)
 
 
 def seen_recently(visitor: Visitor) -> QuerySet[Interaction]:

@@ -1,162 +1,237 @@
 """recommend(): the only door to a list of products for a visitor."""
 
-import logging
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from django.db import DatabaseError, transaction
-from django.db.models import QuerySet
+import numpy as np
 
-from recommender import filtering, impressions, retrieval, versions
-from recommender.models import ModelVersion, Placement
+from recommender import diversity, filtering, impressions, ranking, rules
+from recommender.candidates import Candidate, RankedList, Reason
+from recommender.context import Context
+from recommender.gathering import Gathered, gather
+from recommender.ladder import attempt
+from recommender.models import Placement
+from recommender.plans import PLANS, Plan
+from recommender.retrieval import SOURCES
 from shop.models import Product
 from shop.visitors import Visitor
 
 MAX_K = 100
 MODEL = "two_tower"
-
-logger = logging.getLogger(__name__)
+BY_MODEL = frozenset({MODEL, "similar"})
+SPARE = 4  # candidates more than asked of what fills a list up: the database may turn some down
+MAX_ROUNDS = 3  # of asking the database for cards, when products are sold out faster than they are read
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecommendedList:
-    """What to show, best first, and the impression that a click on it carries back."""
+    """What to show, best first, and the impression that a click on it carries back.
+
+    A list with no products is no impression: nothing is written down, and no click can come.
+    """
 
     impression_id: uuid.UUID
     placement: str
     products: list[Product]
-    source: str  # the step that gave the first product; "" when the shop has nothing to show
-    version_id: int | None  # the version that ranked it; None when the model had no part
+    source: str  # of the first product; "" when there is nothing to show
+    version_id: int | None  # the version that proposed some of it; None when the model had no part
+    sources: list[str]  # of each product
+    reasons: list[Reason | None]  # of each product
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One rung of the fallback ladder: `fetch(products, k)` picks from the products still allowed."""
+@dataclass(kw_only=True)
+class _Page:
+    """A list in the making."""
 
-    name: str
-    products: QuerySet[Product]
-    fetch: Callable[[QuerySet[Product], int], list[Product]]
+    chosen: list[Candidate]
+    products: list[Product]
+    refused: bool  # whether the database turned something down
 
 
 def recommend(
-    placement: str, *, visitor: Visitor, anchor: Product | None = None, k: int = 12
-) -> RecommendedList:
-    """Return k products for the visitor at this placement: fewer only when the shop has fewer to show.
-
-    The model answers first; what it cannot fill falls to the next step, at last to the newest products. A
-    broken model is logged and skipped, never shown to the shopper. Costs about eight queries, one an insert.
-    Raises ValueError for an unknown placement, a placement without its anchor, or a k outside 1 to 100.
-    """
-    _check(placement, anchor=anchor, k=k)
-    version = versions.active_version()
-    chosen: list[Product] = []
-    sources: list[str] = []
-    for step in _ladder(placement, visitor=visitor, anchor=anchor, version=version):
-        found = _climb(step, taken=chosen, k=k - len(chosen))
-        chosen += found
-        sources += [step.name] * len(found)
-        if len(chosen) == k:
-            break
-    return _served(placement, visitor=visitor, anchor=anchor, version=version, chosen=chosen, sources=sources)
-
-
-def _check(placement: str, *, anchor: Product | None, k: int) -> None:
-    if placement not in Placement.values:
-        raise ValueError(
-            f"There is no placement {placement!r}; the placements are {', '.join(Placement.values)}."
-        )
-    if placement == Placement.PRODUCT_SIMILAR and anchor is None:
-        raise ValueError(f"The placement {placement!r} needs an anchor: the product that the list is about.")
-    if not 1 <= k <= MAX_K:
-        raise ValueError(f"k is {k}; ask for 1 to {MAX_K} products.")
-
-
-def _ladder(
-    placement: str, *, visitor: Visitor, anchor: Product | None, version: ModelVersion | None
-) -> list[Step]:
-    showable = filtering.showable(visitor)
-    if anchor is not None:
-        showable = showable.exclude(pk=anchor.pk)
-    if placement == Placement.PRODUCT_SIMILAR and anchor is not None:
-        return _similar_steps(showable, anchor=anchor, version=version)
-    return _for_you_steps(showable, visitor=visitor, version=version)
-
-
-def _similar_steps(
-    showable: QuerySet[Product], *, anchor: Product, version: ModelVersion | None
-) -> list[Step]:
-    def by_model(products: QuerySet[Product], k: int) -> list[Product]:
-        return retrieval.similar_to(products, version=version, anchor=anchor, k=k) if version else []
-
-    beside = showable.filter(category_id=anchor.category_id)
-    return [
-        Step(name=MODEL, products=showable, fetch=by_model),
-        Step(name="category", products=beside, fetch=retrieval.trending),
-        Step(name="category_newest", products=beside, fetch=retrieval.newest),
-        Step(name="trending", products=showable, fetch=retrieval.trending),
-        Step(name="newest", products=showable, fetch=retrieval.newest),
-    ]
-
-
-def _for_you_steps(
-    showable: QuerySet[Product], *, visitor: Visitor, version: ModelVersion | None
-) -> list[Step]:
-    def by_model(products: QuerySet[Product], k: int) -> list[Product]:
-        vector = retrieval.user_vector(version, visitor=visitor) if version else None
-        if version is None or vector is None:
-            return []
-        return retrieval.nearest_to_vector(products, version=version, vector=vector, k=k)
-
-    seen = filtering.seen_recently(visitor)
-    unseen = showable.exclude(pk__in=seen.values("product_id"))
-    # Of a newcomer nothing is known but what they picked, so the model ranks that before anything else.
-    picked = filtering.preferred(unseen, visitor=visitor) if not seen.exists() else unseen.none()
-    return [
-        Step(name=MODEL, products=picked, fetch=by_model),
-        Step(name=MODEL, products=unseen, fetch=by_model),
-        Step(name="trending", products=unseen, fetch=retrieval.trending),
-        Step(name="newest", products=unseen, fetch=retrieval.newest),
-        Step(name="seen", products=showable, fetch=retrieval.newest),
-    ]
-
-
-def _climb(step: Step, *, taken: list[Product], k: int) -> list[Product]:
-    """Return up to k products of this step that are not taken yet; none when the step is broken."""
-    products = step.products
-    if taken:
-        products = products.exclude(pk__in=[product.pk for product in taken])
-    try:
-        with transaction.atomic():  # so that a failed query leaves the caller's transaction usable
-            return step.fetch(products.select_related("category").prefetch_related("images"), k)
-    except (versions.ArtifactError, DatabaseError) as error:
-        logger.warning("recommendation step %s failed and was skipped: %s", step.name, error)
-        return []
-
-
-def _served(
     placement: str,
     *,
     visitor: Visitor,
-    anchor: Product | None,
-    version: ModelVersion | None,
-    chosen: list[Product],
-    sources: list[str],
+    anchor: Product | None = None,
+    k: int = 12,
+    anchors: Sequence[Product] = (),
 ) -> RecommendedList:
-    version_id = version.pk if version and MODEL in sources else None
-    source = sources[0] if sources else ""
-    impression_id = impressions.record_served(
-        placement,
-        visitor=visitor,
-        product_ids=[product.pk for product in chosen],
-        source=source,
-        version_id=version_id,
-        anchor_id=anchor.pk if anchor else None,
-    )
-    return RecommendedList(
-        impression_id=impression_id,
+    """Return k products for the visitor at this placement: fewer only when the shop has fewer to show.
+
+    Placements that are about one thing, such as what was viewed, are shorter rather than about another. A
+    broken part is logged and skipped, never shown to the shopper. `anchors` are the products of a cart or an
+    order. Costs six queries at most once the process is warm, one of them an insert; one more where an
+    account's features are not in the online store. Raises ValueError for an unknown placement, a placement
+    without its anchor, or a k outside 1 to 100.
+    """
+    about = [*([anchor] if anchor else []), *anchors]
+    plan = _checked_plan(placement, about=about, k=k)
+    gathered = gather(
+        plan,
         placement=placement,
-        products=chosen,
-        source=source,
-        version_id=version_id,
+        visitor=visitor,
+        anchor_ids=dict.fromkeys(product.pk for product in about),
+        k=k,
     )
+    ranked = ranking.rank(_from_legs(plan, context=gathered.context), context=gathered.context)
+    page = _composed(plan, ranked=_with_comparable_scores(ranked), gathered=gathered)
+    return _served(page, context=gathered.context, ranked=ranked)
+
+
+def _checked_plan(placement: str, *, about: Sequence[Product], k: int) -> Plan:
+    plan = PLANS.get(placement)
+    if plan is None:
+        raise ValueError(
+            f"There is no placement {placement!r}; the placements are {', '.join(Placement.values)}."
+        )
+    if plan.needs_anchor and not about:
+        raise ValueError(f"The placement {placement!r} needs an anchor: the product that the list is about.")
+    if not 1 <= k <= MAX_K:
+        raise ValueError(f"k is {k}; ask for 1 to {MAX_K} products.")
+    return plan
+
+
+# Candidates
+
+
+def _from_legs(plan: Plan, *, context: Context) -> list[Candidate]:
+    """The candidates of all legs in the plan's order, each product once, by the first that proposes it."""
+    if plan.anchors and plan.only_about and not context.anchor_ids:
+        return []
+    found: dict[int, Candidate] = {}
+    for leg in plan.legs:
+        for candidate in _ask(leg.source, context=context, number=plan.number(leg, k=context.k)):
+            found.setdefault(candidate.product_id, candidate)
+    return list(found.values())
+
+
+def _filled(plan: Plan, *, context: Context, known: Sequence[Candidate], number: int) -> list[Candidate]:
+    """Up to `number` more candidates, by the sources that fill the list, in their order."""
+    more: list[Candidate] = []
+    for source in plan.fill:
+        if len(more) >= number:
+            break
+        taken = [candidate.row for candidate in (*known, *more)]
+        more += _ask(source, context=_without(context, rows=taken), number=number - len(more))
+    return more
+
+
+def _ask(source: str, *, context: Context, number: int) -> list[Candidate]:
+    return attempt(source, lambda: SOURCES[source](context, number), otherwise=[])
+
+
+def _without(context: Context, *, rows: Sequence[int]) -> Context:
+    allowed = context.allowed.copy()
+    allowed[np.array(rows, dtype=np.int64)] = False
+    return replace(context, allowed=allowed)
+
+
+def _with_comparable_scores(ranked: RankedList) -> list[Candidate]:
+    """The candidates with scores of one scale: the ranker's, or by place where sources stand side by side."""
+    if ranked.ranker_id is not None:
+        return list(ranked.candidates)
+    number = len(ranked.candidates)
+    return [
+        replace(candidate, score=1.0 - place / number) for place, candidate in enumerate(ranked.candidates)
+    ]
+
+
+# The page
+
+
+def _composed(plan: Plan, *, ranked: list[Candidate], gathered: Gathered) -> _Page:
+    """The list that the database confirms: of the ranked, then of what fills it up, at last of anything."""
+    page, context = _Page(chosen=[], products=[], refused=False), gathered.context
+    anything = replace(context, allowed=gathered.allowed_at_last)
+    pool, k = list(ranked), context.k
+    fillable = bool(context.anchor_ids) or not plan.only_about
+    if fillable and len(pool) < k:
+        pool += _filled(plan, context=context, known=pool, number=k - len(pool) + SPARE)
+    if fillable and len(pool) < k and plan.hides_seen:
+        context = anything
+        pool += _filled(plan, context=context, known=pool, number=k - len(pool))
+    if not pool:
+        return page
+    _extend(page, pool=rules.apply(pool, context=context, rules=gathered.rules), context=context)
+    if page.refused and fillable and len(page.chosen) < k:
+        more = _filled(plan, context=anything, known=pool, number=k - len(page.chosen) + SPARE)
+        _extend(page, pool=more, context=anything)
+    return page
+
+
+def _extend(page: _Page, *, pool: Sequence[Candidate], context: Context) -> None:
+    """Put products of the pool on the page until it has k, each confirmed by the query of its card."""
+    left = list(pool)
+    for _ in range(MAX_ROUNDS):
+        picked = diversity.arrange(left, context=context, taken=page.chosen)
+        if not picked:
+            return
+        cards = load_cards([candidate.product_id for candidate in picked], visitor=context.visitor)
+        confirmed = [candidate for candidate in picked if candidate.product_id in cards]
+        page.chosen += confirmed
+        page.products += [cards[candidate.product_id] for candidate in confirmed]
+        if len(confirmed) == len(picked):
+            return
+        page.refused = True
+        tried = {candidate.product_id for candidate in picked}
+        left = [candidate for candidate in left if candidate.product_id not in tried]
+
+
+def load_cards(product_ids: Sequence[int], *, visitor: Visitor) -> dict[int, Product]:
+    """Return those of the products that can be bought now, by this visitor, with pictures; two queries.
+
+    The database's last word: what was sold out since the snapshot is not among them. The visitor's history
+    needs none, since it was read for this very list.
+    """
+    products = filtering.buyable(visitor).select_related("category").prefetch_related("images")
+    return {product.pk: product for product in products.filter(pk__in=product_ids)}
+
+
+# The record
+
+
+def _served(page: _Page, *, context: Context, ranked: RankedList) -> RecommendedList:
+    sources = [candidate.source for candidate in page.chosen]
+    reasons = [candidate.reason for candidate in page.chosen]
+    version_id = context.version.pk if context.version and BY_MODEL.intersection(sources) else None
+    served = RecommendedList(
+        impression_id=uuid.uuid4(),
+        placement=context.placement,
+        products=page.products,
+        source=sources[0] if sources else "",
+        version_id=version_id,
+        sources=sources,
+        reasons=reasons,
+    )
+    if not page.products:
+        return served
+    impression_id = attempt(
+        "the impression",
+        lambda: impressions.record_served(
+            context.placement,
+            visitor=context.visitor,
+            product_ids=[product.pk for product in page.products],
+            source=served.source,
+            version_id=version_id,
+            anchor_id=context.anchor_ids[0] if context.anchor_ids else None,
+            sources=sources,
+            reasons=reasons,
+            ranker_id=ranked.ranker_id,
+            features=_features(page.chosen, ranked=ranked),
+        ),
+        otherwise=served.impression_id,
+    )
+    return replace(served, impression_id=impression_id)
+
+
+def _features(chosen: Sequence[Candidate], *, ranked: RankedList) -> dict[str, Any] | None:
+    """What the ranker saw of each position, as an impression keeps it; None where there was no ranker."""
+    if not ranked.features:
+        return None
+    values = [ranked.features.get(candidate.product_id) for candidate in chosen]
+    return {
+        "names": list(ranked.feature_names),
+        "values": [None if row is None else np.asarray(row).tolist() for row in values],
+    }

@@ -28,6 +28,16 @@ def pytest_unconfigure() -> None:
         shutil.rmtree(OUR_DATA_DIR, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """A process keeps the catalogue and the like for some seconds; each test has another database."""
+    from recommender import item_matrix, ladder, refreshing  # models load only after the settings
+
+    refreshing.forget_everything()
+    item_matrix.forget()
+    ladder.forget()
+
+
 @pytest.fixture
 def alice(db: None) -> Any:
     """A shopper."""

@@ -2,16 +2,10 @@
 
 import pytest
 
-from recommender import retrieval
 from recommender.models import Impression
 
 pytestmark = pytest.mark.django_db
 URL = "/api/recommendations/"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_trends():
-    retrieval.trending_ids.cache_clear()
 
 
 def test_answers_with_as_many_products_as_asked(client, make_product):

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from recommender import retrieval, versions
+from recommender import versions
 from recommender.interactions import record_interaction
 from recommender.models import Impression, Interaction, ItemEmbedding, ModelVersion, Placement
 from recommender.recommendations import recommend
@@ -33,11 +33,6 @@ class AlongTheHistory:
             self.vectors[event.item_id] * event.weight for event in history if event.item_id in self.vectors
         ]
         return np.sum(points, axis=0) if points else np.array([0.6, 0.5, 1.0], dtype=np.float32)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_trends():
-    retrieval.trending_ids.cache_clear()
 
 
 @pytest.fixture
@@ -195,7 +190,7 @@ def test_what_was_served_is_on_record(alice, shop, version):
         alice,
         mugs[0],
         version,
-        "two_tower",
+        "similar",
     )
 
 

@@ -1,0 +1,155 @@
+"""Everything that a list is made from, gathered once: who asks, what they did, what they may be shown."""
+
+# I = products of the catalogue
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+from django.utils import timezone
+
+from ml.data import KINDS, weights_of
+from ml.serving import HistoryEvent
+from recommender import filtering, interactions, item_matrix, rules, snapshot, versions
+from recommender.context import Context
+from recommender.datasets import user_features_online
+from recommender.filtering import IN_CART, SEEN_WINDOW, Mark
+from recommender.interactions import HistoryRow
+from recommender.ladder import attempt
+from recommender.models import BusinessRule, Interaction, ModelVersion
+from recommender.plans import CART, ORDER, VIEWED, Plan
+from recommender.snapshot import Snapshot
+from shop.visitors import Visitor
+
+LOOKED_AT = frozenset({Interaction.Kind.VIEW, Interaction.Kind.CLICK})
+ONE_ORDER = timedelta(minutes=10)  # purchases so close to the last one belong to it
+MAX_ANCHORS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """A request's context, the rules in force, and what may fill a list that would be short."""
+
+    context: Context
+    rules: Sequence[BusinessRule]
+    allowed_at_last: np.ndarray  # (I,) bool: context.allowed, with what the placement only prefers to hide
+
+
+def gather(plan: Plan, *, placement: str, visitor: Visitor, anchor_ids: Iterable[int], k: int) -> Gathered:
+    """Return what the list is made from; three queries, and two more at most for an account's features.
+
+    What is broken is left out: without readable weights there is no vector. Raises DatabaseError when the
+    catalogue itself cannot be read. A paused visitor is everybody: no history, no preferences.
+    """
+    now, catalogue = timezone.now(), snapshot.current()
+    if not visitor.personalised:
+        visitor = replace(visitor, preference_ids=())
+    version = attempt("the active version", versions.active_version, otherwise=None)
+    marks: Sequence[Mark] = attempt(
+        "purchases and dislikes", lambda: filtering.marks_of(visitor), otherwise=()
+    )
+    history: Sequence[HistoryRow] = attempt(
+        "the history", lambda: _history(plan, visitor=visitor), otherwise=()
+    )
+    in_force = attempt("the rules", lambda: rules.current(placement, now), otherwise=())
+    anchors = tuple(anchor_ids)[:MAX_ANCHORS] or _own_anchors(plan, history=history, marks=marks)
+    at_last = filtering.buyable_mask(catalogue, visitor=visitor, now=now)
+    at_last &= ~rules.excluded(in_force, catalogue)
+    at_last[filtering.rows_marked(catalogue, marks=marks, hides_bought=plan.hides_bought)] = False
+    at_last[_rows(catalogue, ids=anchors)] = False
+    allowed = at_last.copy()
+    if plan.hides_seen:
+        seen = [row.product_id for row in history if now - row.occurred_at <= SEEN_WINDOW]
+        allowed[_rows(catalogue, ids=seen)] = False
+    context = Context(
+        placement=placement,
+        visitor=visitor,
+        k=k,
+        now=now,
+        anchor_ids=anchors,
+        version=version,
+        history=history,
+        catalogue=catalogue,
+        allowed=allowed,
+        user_vector=_vector(plan, version=version, visitor=visitor, history=history),
+        item_vectors=_item_vectors(version, catalogue=catalogue),
+        marks=marks,
+    )
+    return Gathered(context=context, rules=in_force, allowed_at_last=at_last)
+
+
+def user_vector(
+    version: ModelVersion, *, visitor: Visitor, history: Sequence[HistoryRow]
+) -> np.ndarray | None:
+    """Return the visitor's (D + 1,) vector from what they are and just did, or None when nothing is known.
+
+    Raises versions.ArtifactError when the version's weights cannot be read.
+    """
+    if not visitor.personalised or not (history or visitor.preference_ids):
+        return None
+    features = user_features_online(visitor)
+    return versions.load_user_tower(version).encode_user(
+        numeric=features.numeric,
+        categorical=features.categorical,
+        multi=features.multi,
+        user_id=visitor.user_id,
+        history=_events(history),
+    )
+
+
+def _events(history: Sequence[HistoryRow]) -> list[HistoryEvent]:
+    if not history:
+        return []
+    now = timezone.now()
+    codes = np.array([KINDS.index(row.kind) for row in history])
+    values = np.array([np.nan if row.value is None else row.value for row in history], dtype=np.float32)
+    return [
+        HistoryEvent(
+            item_id=row.product_id,
+            weight=weight,
+            age_seconds=max((now - row.occurred_at).total_seconds(), 0.0),
+        )
+        for row, weight in zip(history, weights_of(codes, values).tolist(), strict=True)
+    ]
+
+
+def _history(plan: Plan, *, visitor: Visitor) -> list[HistoryRow]:
+    if not (plan.uses_history and visitor.personalised):
+        return []
+    return interactions.recent_history(visitor)
+
+
+def _vector(
+    plan: Plan, *, version: ModelVersion | None, visitor: Visitor, history: Sequence[HistoryRow]
+) -> np.ndarray | None:
+    if version is None or not plan.uses_vector:
+        return None
+    return attempt(
+        "the user's vector", lambda: user_vector(version, visitor=visitor, history=history), otherwise=None
+    )
+
+
+def _item_vectors(version: ModelVersion | None, *, catalogue: Snapshot) -> np.ndarray | None:
+    if version is None:
+        return None
+    return attempt(
+        "the item vectors", lambda: item_matrix.current(version, catalogue=catalogue), otherwise=None
+    )
+
+
+def _own_anchors(plan: Plan, *, history: Sequence[HistoryRow], marks: Sequence[Mark]) -> tuple[int, ...]:
+    """The products that the slot is about when its page names none: the cart, the last order or view."""
+    if plan.anchors == CART:
+        return tuple(mark.product_id for mark in marks if mark.kind == IN_CART)[:MAX_ANCHORS]
+    if plan.anchors == ORDER:
+        bought = [mark for mark in marks if mark.kind == Interaction.Kind.PURCHASE]
+        return tuple(mark.product_id for mark in bought if bought[0].at - mark.at <= ONE_ORDER)[:MAX_ANCHORS]
+    if plan.anchors == VIEWED:
+        return tuple(row.product_id for row in history if row.kind in LOOKED_AT)[:1]
+    return ()
+
+
+def _rows(catalogue: Snapshot, *, ids: Sequence[int]) -> np.ndarray:
+    rows = catalogue.rows_of(np.array(ids, dtype=np.int64))
+    return rows[rows >= 0]
