@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ml.data import MAX_HISTORY
+from recommender import revisions
 from recommender.models import Interaction
 from shop.models import Order, Product, Review
 from shop.visitors import Visitor
@@ -75,7 +76,9 @@ def record_interaction(
     with connection.cursor() as cursor:
         cursor.execute(INSERT, values)
         inserted = cursor.rowcount == 1
-    if not inserted and not Product.objects.filter(pk=product_id).exists():
+    if inserted:
+        revisions.bump(*revisions.names_of(visitor))
+    elif not Product.objects.filter(pk=product_id).exists():
         raise ValueError(f"There is no product {product_id}; record only products that the shop has.")
     return inserted
 
@@ -114,6 +117,7 @@ def join_guest_history(visitor: Visitor) -> int:
     """Return how many of the browser's anonymous rows now belong to the user who logged in on it."""
     if visitor.user is None:
         raise ValueError("A guest has nobody to give the history to; call this after the log-in.")
+    revisions.bump(*revisions.names_of(visitor))
     return interactions_of(Visitor(id=visitor.id)).update(user=visitor.user)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from django.dispatch import Signal
 
-from recommender import interactions
+from recommender import interactions, revisions
 from recommender.interactions import Kind, record_interaction
 from shop import signals
 from shop.models import Order, Product, Review
@@ -23,6 +23,7 @@ def connect() -> None:
         signals.order_placed: on_order_placed,
         signals.review_submitted: on_review_submitted,
         signals.visitor_logged_in: on_visitor_logged_in,
+        signals.catalogue_changed: on_catalogue_changed,
     }
     for signal, listener in listeners.items():
         signal.connect(listener, dispatch_uid=f"recommender.{listener.__name__}")
@@ -106,3 +107,7 @@ def on_review_submitted(*, visitor: Visitor, review: Review, **_: Any) -> None:
 
 def on_visitor_logged_in(*, visitor: Visitor, **_: Any) -> None:
     interactions.join_guest_history(visitor)
+
+
+def on_catalogue_changed(**_: Any) -> None:
+    revisions.bump(revisions.CATALOGUE)

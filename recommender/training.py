@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from ml.config import TrainConfig
 from ml.data import Dataset
-from recommender import datasets, features, gate, held_out, publishing, runs, versions
+from recommender import datasets, features, gate, held_out, publishing, revisions, runs, versions
 from recommender.models import ModelVersion, TrainingRun
 from recommender.runs import OnProgress, Reporter, State
 
@@ -70,7 +70,9 @@ def embed_new_items() -> int:
     from ml import artifacts
 
     model = artifacts.load(versions.folder_of(version), expected_sha256=version.artifact_sha256)
-    return publishing.publish_new_items(version, model=model, data=datasets.build_dataset())
+    num_new = publishing.publish_new_items(version, model=model, data=datasets.build_dataset())
+    revisions.bump(revisions.VERSION)
+    return num_new
 
 
 def _train_and_activate(run: TrainingRun, *, report: Reporter, force: bool) -> None:

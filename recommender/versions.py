@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from ml import serving
 from ml.folders import ArtifactError
+from recommender import revisions
 from recommender.models import ItemEmbedding, ModelVersion, TrainingRun
 
 if TYPE_CHECKING:  # torch takes seconds to import, and the pages that read versions never need it
@@ -195,6 +196,7 @@ def _switch_to(version: ModelVersion, *, activated_at: datetime | None) -> Model
         target.status = Status.ACTIVE
         target.activated_at = activated_at
         target.save(update_fields=["status", "activated_at"])
+        revisions.bump(revisions.VERSION)
     return target
 
 

@@ -22,6 +22,7 @@ from shop.models import (
     User,
 )
 from shop.money import money
+from shop.signals import catalogue_changed
 
 admin.site.site_header = admin.site.site_title = "Shop administration"
 admin.site.index_title = "The shop and its recommendations"
@@ -68,8 +69,24 @@ class ShopUserAdmin(UserAdmin):
         Profile.objects.get_or_create(user=obj)
 
 
+class CatalogueAdmin(admin.ModelAdmin):
+    """Tells whoever listens when the catalogue is edited."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        catalogue_changed.send(self.model)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        catalogue_changed.send(self.model)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        super().delete_queryset(request, queryset)
+        catalogue_changed.send(self.model)
+
+
 @admin.register(Category)
-class CategoryAdmin(admin.ModelAdmin):
+class CategoryAdmin(CatalogueAdmin):
     list_display = ("name", "path", "depth", "num_products")
     list_filter = ("depth",)
     search_fields = ("name", "path")
@@ -111,7 +128,7 @@ class StockFilter(admin.SimpleListFilter):
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):
+class ProductAdmin(CatalogueAdmin):
     list_display = ("picture", "name", "sku", "category", "brand", "price", "stock", "rating", "active")
     list_display_links = ("picture", "name")
     list_editable = ("stock", "active")

@@ -3,7 +3,7 @@ transaction, so that a listener's rows and the shop's own are saved together or 
 
 from django.dispatch import Signal
 
-# Each carries `visitor` (shop.visitors.Visitor) and what is named here.
+# Each of these carries `visitor` (shop.visitors.Visitor) and what is named here.
 product_viewed = Signal()  # product, event_id: UUID, placement: str, impression_id: UUID | None
 product_clicked = Signal()  # product, event_id, placement, impression_id: a recommendation was followed
 cart_item_added = Signal()  # product, quantity: int added, placement, impression_id
@@ -11,3 +11,6 @@ cart_item_removed = Signal()  # product, quantity: int removed
 order_placed = Signal()  # order (with items)
 review_submitted = Signal()  # review
 visitor_logged_in = Signal()  # visitor (with user set): the guest's history joins the user
+
+# Without a visitor: products or categories are not what they were; sent inside the transaction, if any.
+catalogue_changed = Signal()

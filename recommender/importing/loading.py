@@ -8,6 +8,7 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
+from recommender import revisions
 from recommender.importing import online_retail
 from recommender.importing.accounts import AccountLoader
 from recommender.importing.catalogue import CatalogueLoader
@@ -80,6 +81,7 @@ def _load(found: Found, *, job: Job, dry_run: bool) -> dict[str, Tally]:
     tallies |= AccountLoader(job).load(batches["users"])
     tallies |= load_interactions(batches["interactions"], job=job)
     _check_something_taken(found, tallies, job=job)
+    revisions.bump(revisions.CATALOGUE)
     if dry_run:
         transaction.set_rollback(True)
     else:

@@ -11,7 +11,7 @@ from django.db import transaction
 from shop.models import Cart, CartItem, Order, OrderItem, Product
 from shop.money import money
 from shop.selectors.carts import problem_with
-from shop.signals import order_placed
+from shop.signals import catalogue_changed, order_placed
 from shop.visitors import Visitor
 
 SALT = "shop.checkout"
@@ -124,6 +124,7 @@ def _take_stock(lines: list[CartItem]) -> None:
     for line in lines:
         line.product.stock -= line.quantity
     Product.objects.bulk_update([line.product for line in lines], ["stock"])
+    catalogue_changed.send(Product)
 
 
 def _write_order(lines: list[CartItem], *, visitor: Visitor, number: uuid.UUID, delivery: Delivery) -> Order:
