@@ -22,6 +22,7 @@ DAY_SECONDS = 86_400
 HOUR_SECONDS = 3_600
 MOST_NEW = 2_000  # that one list looks at
 NEAR = 50  # the new products nearest to the shopper, among whom chance decides
+LEAST_TO_VARY = 6  # in a shorter list there is room for what fits best alone
 LEAST_TO_EXPLORE = 4  # in a shorter list every place is needed for what is known to fit
 
 SeenCounts = Callable[[Visitor, Sequence[int]], Mapping[int, int]]  # by product id, seen and not clicked
@@ -117,7 +118,7 @@ class _Picker:
     ) -> None:
         self.candidates = candidates
         row_N = np.array([each.row for each in candidates], dtype=np.int64)
-        self.variety = settings.DIVERSITY * mix.variety
+        self.variety = settings.DIVERSITY * mix.variety if context.k >= LEAST_TO_VARY else 0.0
         self.relevance_N = (1 - self.variety) * (1 - places_N / context.k)
         self.left_N = np.ones(len(candidates), dtype=bool)
         self.caps = _caps(context, mix=mix, row_N=row_N)
@@ -186,7 +187,7 @@ def _caps(context: Context, *, mix: Mix, row_N: np.ndarray) -> list[_Cap]:
         (mix.category_cap, settings.CATEGORY_CAP, catalogue.category_id, None),
         (mix.brand_cap, settings.BRAND_CAP, catalogue.brand, no_brand),
     ):
-        if wanted and 0 < share < 1:
+        if wanted and 0 < share < 1 and context.k >= LEAST_TO_VARY:
             most = math.ceil(share * context.k)
             caps.append(_Cap(code_I, row_N=row_N, most=most, no_code=no_code))
     return caps
@@ -217,8 +218,9 @@ def _explored(
     open_places = np.array([place for place in range(length // 2, length) if place not in fixed])
     if not number or not len(open_places):
         return {}
-    certain = {each.product_id for each in candidates[:length]} | set(context.anchor_ids)
-    row_R = _new_rows(context, seed=seed, without=certain, well_known=well_known)
+    known = {each.product_id for each in candidates[:length]} | set(context.anchor_ids)
+    known |= {row.product_id for row in context.history}
+    row_R = _new_rows(context, seed=seed, without=known, well_known=well_known)
     drawn = row_R[np.argsort(-_chances(seed, keys=context.catalogue.product_id[row_R]), kind="stable")]
     places = open_places[np.argsort(_chances(seed, keys=open_places + 1), kind="stable")]
     return {

@@ -11,9 +11,11 @@ from datetime import datetime
 import numpy as np
 from django.db import transaction
 
+from recommender import revisions
 from recommender.candidates import Candidate
 from recommender.context import Context
 from recommender.models import BusinessRule, Placement
+from recommender.refreshing import Refreshed
 from recommender.snapshot import Snapshot
 
 Action = BusinessRule.Action
@@ -23,7 +25,8 @@ PINNED = "pinned"  # the source of a product that stands where a rule put it
 ORDERED_BY_FACT = frozenset(
     {Placement.HOME_RECENTLY_VIEWED, Placement.HOME_NEW_ARRIVALS, Placement.HOME_BUY_AGAIN}
 )
-FRESH_SECONDS = 1.0  # how long a process trusts what it holds before it looks at the revision again
+FRESH_SECONDS = 1.0  # how long a process trusts what it holds before it looks at the rules' mark
+READ_SECONDS = 60.0  # and before it reads them though their mark is the same: a row may go without a word
 KEPT_MASKS = 500  # of 100,000 products, 50 MB
 
 
@@ -32,18 +35,26 @@ class _Loaded:
     """The active rules as one process holds them."""
 
     rules: tuple[BusinessRule, ...]
-    checked_at: float
-
-
-_loaded: _Loaded | None = None
+    mark: str | None  # of the rules when they were read; None: Redis was away
+    read_at: float
 
 
 def current(placement: str, now: datetime) -> Sequence[BusinessRule]:
     """Return the rules in force at the placement, first to be applied first.
 
-    Held in the process: one query after an edit, none otherwise.
+    Held in the process and read anew in the background: no query of a page but the very first. Raises
+    DatabaseError when they were never read and cannot be.
     """
-    return tuple(rule for rule in _active_rules() if in_force(rule, placement=placement, now=now))
+    return tuple(rule for rule in _kept.get().rules if in_force(rule, placement=placement, now=now))
+
+
+def fingerprint(placement: str, now: datetime) -> str:
+    """Return the same text for as long as the rules in force here are the same, for the keys of kept lists.
+
+    Unlike the mark in Redis it changes when a rule's time begins or ends, and never before this process
+    applies the edit that it stands for.
+    """
+    return ",".join(f"{rule.pk}@{rule.updated_at.timestamp()}" for rule in current(placement, now))
 
 
 def in_force(rule: BusinessRule, *, placement: str, now: datetime) -> bool:
@@ -61,23 +72,20 @@ def concerns(rule: BusinessRule, *, placement: str) -> bool:
 
 
 def changed() -> None:
-    """Let the rules be read anew as soon as the transaction is committed."""
-    transaction.on_commit(forget)
+    """Let every process read the rules anew, this one at once, as soon as the transaction is committed."""
+    revisions.bump(revisions.RULES)
+    transaction.on_commit(_kept.forget)
 
 
-def forget() -> None:
-    """Let this process read the rules anew."""
-    global _loaded  # noqa: PLW0603  one value for the process, replaced as a whole
-    _loaded = None
+def _read(held: _Loaded | None) -> _Loaded:
+    """Return the rules as they are now; `held` itself while they are as marked."""
+    mark, moment = revisions.current([revisions.RULES]), time.monotonic()
+    if held is not None and mark is not None and mark == held.mark and moment - held.read_at < READ_SECONDS:
+        return held
+    return _Loaded(rules=tuple(BusinessRule.objects.filter(active=True)), mark=mark, read_at=moment)
 
 
-def _active_rules() -> tuple[BusinessRule, ...]:
-    global _loaded  # noqa: PLW0603  one value for the process, replaced as a whole
-    held, moment = _loaded, time.monotonic()
-    if held is not None and moment - held.checked_at < FRESH_SECONDS:
-        return held.rules
-    _loaded = _Loaded(rules=tuple(BusinessRule.objects.filter(active=True)), checked_at=moment)
-    return _loaded.rules
+_kept = Refreshed(_read, seconds=FRESH_SECONDS, name="the business rules")
 
 
 def excluded(rules: Iterable[BusinessRule], catalogue: Snapshot) -> np.ndarray:

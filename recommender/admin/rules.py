@@ -76,7 +76,7 @@ class BusinessRuleForm(forms.ModelForm):
 @admin.register(BusinessRule)
 class BusinessRuleAdmin(admin.ModelAdmin):
     form = BusinessRuleForm
-    list_display = ["summary", "name", "order", "active", "now"]
+    list_display = ["summary", "now", "order", "active", "name"]
     list_editable = ["order", "active"]
     list_filter = ["action", "placement", "active"]
     list_select_related = ["product", "category"]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from recommender import diversity
 from recommender.candidates import Candidate
+from recommender.interactions import HistoryRow
 from recommender.models import Placement
 from recommender.rules import PINNED
 from shop.visitors import Visitor
@@ -24,8 +25,9 @@ NUMBERS = ("DIVERSITY", "CATEGORY_CAP", "BRAND_CAP", "EXPLORATION_SHARE", "ROTAT
 
 
 @pytest.fixture(autouse=True)
-def _nothing_set(settings: Any) -> None:
-    """Every number off, so that a test sees the effect of the one that it sets."""
+def _nothing_set(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every number off, so that a test sees the effect of the one that it sets, on lists that fit a line."""
+    monkeypatch.setattr(diversity, "LEAST_TO_VARY", 1)
     for name in NUMBERS:
         setattr(settings, name, 0)
 
@@ -197,6 +199,13 @@ def test_exploration_leaves_out_the_old_the_well_known_the_forbidden_and_the_anc
     assert {each.row for each in explored(context, well_known=lambda: {133})} == {30}
 
 
+def test_what_the_shopper_saw_is_not_explored(settings: Any) -> None:
+    settings.EXPLORATION_SHARE = 0.5
+    viewed = HistoryRow(product_id=131, kind="view", value=None, occurred_at=NOW)
+    context = made_context(newcomers(new=range(30, 33)), history=(viewed,))
+    assert {each.row for each in explored(context)} == {31, 32}
+
+
 def test_what_is_sure_to_be_shown_is_not_explored(settings: Any) -> None:
     settings.EXPLORATION_SHARE = 0.5
     assert explored(made_context(newcomers(new=range(12)))) == []
@@ -227,16 +236,26 @@ def test_a_pinned_product_stays_and_counts_for_the_others(settings: Any) -> None
     catalogue = made_catalogue(12, category_id=np.array([2] * 6 + [5] * 6))
     listed = candidates_of(range(12))
     listed[1] = replace(listed[1], source=PINNED)
-    context = made_context(catalogue, k=4, item_vectors=np.ones((12, 3), np.float32))
+    context = made_context(catalogue, k=8, item_vectors=np.ones((12, 3), np.float32))
     arranged_rows = rows_of(diversity.arrange(listed, context=context, seen=lambda *_: {102: 50}))
-    # One place for each category: the pin has that of the first, so the list goes on in the other.
-    assert arranged_rows[:2] == [6, 1]
+    # Two places for each category: the pin has one of the first, so only one is left to others of it.
+    assert arranged_rows[:4] == [0, 1, 6, 7]
 
 
 def test_without_item_vectors_the_other_numbers_still_work(settings: Any) -> None:
     settings.DIVERSITY = settings.CATEGORY_CAP = 0.5
     catalogue = made_catalogue(12, category_id=np.array([2] * 8 + [5] * 4))
-    assert arranged([*range(12)], catalogue=catalogue, k=4) == [0, 1, 8, 9]
+    assert arranged([*range(12)], catalogue=catalogue, k=6) == [0, 1, 2, 8, 9, 10]
+
+
+def test_a_list_of_a_few_products_holds_what_fits_best(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DIVERSITY, settings.CATEGORY_CAP, settings.BRAND_CAP = 0.5, 0.1, 0.1
+    monkeypatch.setattr(diversity, "LEAST_TO_VARY", 6)
+    item_vectors = vectors(*[(1, 0) if row % 5 == 0 else (0, 1) for row in range(40)])
+    assert arranged([0, 5, 10, 15, 20, 1], k=5, item_vectors=item_vectors) == [0, 5, 10, 15, 20]
+    assert arranged([0, 5, 10, 15, 20, 1], k=6, item_vectors=item_vectors)[1] == 1
 
 
 shares = st.sampled_from([0.0, 0.1, 0.34, 0.5, 0.9])

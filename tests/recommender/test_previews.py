@@ -1,26 +1,19 @@
 """What the preview of a rule shows, and whom it can show it for."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from recommender import previews, recommendations, rules
+from recommender import previews, recommendations
 from recommender.models import BusinessRule, Impression, Interaction
 from shop.models import Product
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
-
-
-@pytest.fixture(autouse=True)
-def _fresh_rules() -> Iterator[None]:
-    rules.forget()
-    yield
-    rules.forget()
 
 
 @pytest.fixture
@@ -38,7 +31,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[BusinessRule]]:
                 products.insert(rule.position - 1, rule.product)
         return SimpleNamespace(products=products[:k])
 
-    monkeypatch.setattr(recommendations, "preview", preview, raising=False)
+    monkeypatch.setattr(recommendations, "preview", preview)
     return calls
 
 
@@ -142,7 +135,7 @@ def test_a_list_that_cannot_be_made_is_an_error_to_show(monkeypatch: pytest.Monk
     def fail(*_: Any, **__: Any) -> None:
         raise ValueError("The placement needs an anchor.")
 
-    monkeypatch.setattr(recommendations, "preview", fail, raising=False)
+    monkeypatch.setattr(recommendations, "preview", fail)
     with pytest.raises(previews.PreviewError, match="needs an anchor"):
         compared(BusinessRule(name="B", action="boost", brand="Acme"), placement="product_similar")
 

@@ -1,6 +1,6 @@
 """What rules match, when they are in force, and what they do to a list."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,16 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender import rules
+from recommender import revisions, rules
 from recommender.models import BusinessRule
 from tests.recommender.made_contexts import NOW, candidates_of, made_catalogue, made_context, rows_of
-
-
-@pytest.fixture(autouse=True)
-def _fresh_rules() -> Iterator[None]:
-    rules.forget()
-    yield
-    rules.forget()
+from tests.recommender.redis_states import break_redis, mend_redis
 
 
 def rule(action: str, **fields: Any) -> BusinessRule:
@@ -198,22 +192,39 @@ def test_rules_come_in_their_order_and_cost_no_query_twice() -> None:
     for name, order in (("Third", 9), ("First", 1), ("Second", 9)):
         BusinessRule.objects.create(name=name, action="boost", brand="Acme", order=order)
     BusinessRule.objects.create(name="Off", action="boost", brand="Acme", active=False)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         for _ in range(3):
             names = [each.name for each in rules.current("home_for_you", NOW)]
             assert names == ["First", "Third", "Second"]
-    assert len(queries) == 1
+    assert len([query for query in queries if "businessrule" in query["sql"]]) == 1
+
+
+@pytest.fixture
+def second_later() -> Callable[[], None]:
+    """Let the rules that the process holds grow too old to be trusted."""
+
+    def wait() -> None:
+        rules._kept._stale_at = 0.0
+
+    return wait
 
 
 @pytest.mark.django_db
-def test_an_edit_acts_within_a_second_or_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([100.0, 100.5, 101.1])
-    monkeypatch.setattr(rules.time, "monotonic", lambda: next(clock))
+def test_while_the_mark_is_the_same_the_rules_are_not_read_again(second_later: Callable[[], None]) -> None:
+    rules.current("home_for_you", NOW)
+    for _ in range(3):
+        second_later()
+        with CaptureQueriesContext(connection) as queries:
+            rules.current("home_for_you", NOW)
+        assert [query for query in queries if "businessrule" in query["sql"]] == []
+
+
+@pytest.mark.django_db
+def test_an_edit_in_another_process_acts_within_a_second_or_so(second_later: Callable[[], None]) -> None:
     assert rules.current("home_for_you", NOW) == ()
     BusinessRule.objects.create(name="New", action="boost", brand="Acme")
-    assert rules.current("home_for_you", NOW) == ()
+    revisions._tell([revisions.RULES])
+    second_later()
     assert [each.name for each in rules.current("home_for_you", NOW)] == ["New"]
 
 
@@ -224,3 +235,44 @@ def test_an_edit_acts_at_once_in_the_process_that_made_it(django_capture_on_comm
         BusinessRule.objects.create(name="New", action="boost", brand="Acme")
         rules.changed()
     assert len(rules.current("home_for_you", NOW)) == 1
+
+
+@pytest.mark.django_db
+def test_without_redis_an_edit_acts_all_the_same(second_later: Callable[[], None]) -> None:
+    break_redis()
+    try:
+        assert rules.current("home_for_you", NOW) == ()
+        BusinessRule.objects.create(name="New", action="boost", brand="Acme")
+        second_later()
+        assert len(rules.current("home_for_you", NOW)) == 1
+    finally:
+        mend_redis()
+
+
+@pytest.mark.django_db
+def test_a_row_that_changed_without_a_word_is_seen_within_a_minute(
+    second_later: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rules.current("home_for_you", NOW) == ()
+    BusinessRule.objects.create(name="New", action="boost", brand="Acme")
+    second_later()
+    assert rules.current("home_for_you", NOW) == ()
+    monkeypatch.setattr(rules, "READ_SECONDS", 0.0)
+    second_later()
+    assert len(rules.current("home_for_you", NOW)) == 1
+
+
+@pytest.mark.django_db
+def test_the_fingerprint_changes_with_an_edit_and_when_a_rules_time_comes(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    rule = BusinessRule.objects.create(name="B", action="boost", brand="Acme", starts_at=NOW)
+    before = rules.fingerprint("home_for_you", NOW - timedelta(seconds=1))
+    first = rules.fingerprint("home_for_you", NOW)
+    assert before != first
+    assert rules.fingerprint("home_for_you", NOW + timedelta(days=9)) == first
+    with django_capture_on_commit_callbacks(execute=True):
+        rule.strength = 3
+        rule.save()
+        rules.changed()
+    assert rules.fingerprint("home_for_you", NOW) != first

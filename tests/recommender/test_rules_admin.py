@@ -1,6 +1,6 @@
 """Business rules in the admin: what the form refuses, what the list says, and the preview."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -24,13 +24,6 @@ PAGE = "admin:recommender_businessrule_change"
 PREVIEW = "admin:recommender_businessrule_preview"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FORM = {"name": "Spring", "action": "boost", "brand": "Acme", "strength": "1", "order": "100", "active": "on"}
-
-
-@pytest.fixture(autouse=True)
-def _fresh_rules() -> Iterator[None]:
-    rules.forget()
-    yield
-    rules.forget()
 
 
 @pytest.fixture
@@ -264,7 +257,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         gone = [rule.product_id for rule in given["rules"] if rule.action == "exclude"]
         return SimpleNamespace(products=list(Product.objects.exclude(pk__in=gone).order_by("pk")))
 
-    monkeypatch.setattr(recommendations, "preview", preview, raising=False)
+    monkeypatch.setattr(recommendations, "preview", preview)
     return asked
 
 
