@@ -23,7 +23,6 @@ HOUR_SECONDS = 3_600
 MOST_NEW = 2_000  # that one list looks at
 NEAR = 50  # the new products nearest to the shopper, among whom chance decides
 LEAST_TO_VARY = 6  # in a shorter list there is room for what fits best alone
-LEAST_TO_EXPLORE = 4  # in a shorter list every place is needed for what is known to fit
 
 SeenCounts = Callable[[Visitor, Sequence[int]], Mapping[int, int]]  # by product id, seen and not clicked
 KnownIds = Callable[[], Collection[int]]  # the new products that were shown often enough
@@ -211,7 +210,7 @@ def _explored(
     """Return new products by the places of the list that they are tried at, all in its second half."""
     length = min(context.k, len(candidates))
     share = settings.EXPLORATION_SHARE * mix.exploration
-    if not share or length < LEAST_TO_EXPLORE:
+    if not share or length < LEAST_TO_VARY:
         return {}
     seed = _seed(context)
     number = int(share * length + _chances(seed, keys=np.zeros(1))[0])  # in the mean share * length

@@ -38,6 +38,12 @@ def _nothing_kept() -> None:
     ladder.forget()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_by_chance(settings: Any) -> None:
+    """Lists hold what fits; a test of exploration says so."""
+    settings.EXPLORATION_SHARE = 0.0
+
+
 @pytest.fixture
 def alice(db: None) -> Any:
     """A shopper."""
