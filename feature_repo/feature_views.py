@@ -9,9 +9,11 @@ from feature_repo.entities import product, user
 from feature_repo.sources import (
     product_content_source,
     product_popularity_source,
+    product_windows_source,
     user_activity_source,
     user_profile_source,
     user_top_k_source,
+    user_windows_source,
 )
 
 FOREVER = timedelta(0)  # the latest row counts, however old
@@ -89,5 +91,40 @@ user_top_k = FeatureView(
         Field(name="product_ids", dtype=Array(Int64)),
         Field(name="scores", dtype=Array(Float64)),
         Field(name="version_id", dtype=Int64),
+    ],
+)
+
+_COUNTS = [
+    Field(name=f"{kind}_{window}", dtype=Int64)
+    for kind in ("views", "clicks")
+    for window in ("5m", "1h", "24h")
+]
+_COUNTED_AT = Field(name="counted_at", dtype=Float64, description="Seconds since 1970.")
+
+user_windows = FeatureView(
+    name="user_windows",
+    description="What a shopper did in the last 5 minutes, hour and day, as last counted.",
+    entities=[user],
+    ttl=FOREVER,
+    source=user_windows_source,
+    schema=[
+        *_COUNTS,
+        Field(name="categories_5m", dtype=Array(Int64), description="Ids, those of most events first."),
+        Field(name="categories_1h", dtype=Array(Int64)),
+        Field(name="categories_24h", dtype=Array(Int64)),
+        _COUNTED_AT,
+    ],
+)
+
+product_windows = FeatureView(
+    name="product_windows",
+    description="What everybody did with a product in the last 5 minutes, hour and day, as last counted.",
+    entities=[product],
+    ttl=FOREVER,
+    source=product_windows_source,
+    schema=[
+        *_COUNTS,
+        Field(name="velocity", dtype=Float64, description="Views of 5 minutes against the hour's mean."),
+        _COUNTED_AT,
     ],
 )

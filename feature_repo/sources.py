@@ -5,6 +5,7 @@ carry the time of the day's last event, so a read in the middle of a day sees th
 later. The SQL is made of this file's constants alone.
 """
 
+from feast import PushSource
 from feast.infra.offline_stores.contrib.postgres_offline_store.postgres_source import PostgreSQLSource
 
 # What an event adds to a product's popularity: the positive kinds of ml.data.KIND_WEIGHTS (a test compares
@@ -151,4 +152,35 @@ user_top_k_source = PostgreSQLSource(
         JOIN recommender_modelversion AS version ON version.id = ranked.version_id
         WHERE version.status = 'active'
     """,
+)
+
+# The windows are pushed by the consumer as events come and as they grow old. Feast asks each push source for
+# a table beside it, for reads of the past; windows have none, since their past is logged with each list.
+_NO_HISTORY = "SELECT NULL::bigint AS {key}, now() AS event_timestamp, {columns} WHERE false"
+_COUNTS = ", ".join(
+    f"0::bigint AS {kind}_{window}" for kind in ("views", "clicks") for window in ("5m", "1h", "24h")
+)
+
+user_windows_source = PushSource(
+    name="user_windows_source",
+    batch_source=PostgreSQLSource(
+        name="user_windows_history",
+        timestamp_field="event_timestamp",
+        query=_NO_HISTORY.format(
+            key="user_id",
+            columns=f"{_COUNTS}, ARRAY[]::bigint[] AS categories_5m, ARRAY[]::bigint[] AS categories_1h,"
+            " ARRAY[]::bigint[] AS categories_24h, 0::float8 AS counted_at",
+        ),
+    ),
+)
+
+product_windows_source = PushSource(
+    name="product_windows_source",
+    batch_source=PostgreSQLSource(
+        name="product_windows_history",
+        timestamp_field="event_timestamp",
+        query=_NO_HISTORY.format(
+            key="product_id", columns=f"{_COUNTS}, 0::float8 AS velocity, 0::float8 AS counted_at"
+        ),
+    ),
 )

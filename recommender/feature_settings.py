@@ -3,12 +3,19 @@
 No feast here: pages import this.
 """
 
+import importlib
+import logging
+import os
 import re
 import string
+import sys
+import types
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import psycopg
 import redis
 import yaml
 from django.db import connection
@@ -53,6 +60,19 @@ def connection_values() -> dict[str, str]:
     }
 
 
+def connect_to_registry(values: dict[str, str]) -> psycopg.Connection:
+    """A connection, beside Feast's own, to the database that holds the registry."""
+    return psycopg.connect(
+        host=values["FEAST_PG_HOST"],
+        port=values["FEAST_PG_PORT"],
+        dbname=values["FEAST_PG_NAME"],
+        user=values["FEAST_PG_USER"],
+        password=values["FEAST_PG_PASSWORD"],
+        sslmode=values["FEAST_PG_SSLMODE"],
+        autocommit=True,
+    )
+
+
 def _redis_connection_string(url: str) -> str:
     """A redis:// rediss:// or unix:// URL in Feast's form: host:port,option=value,..."""
     if "," in url:
@@ -76,3 +96,18 @@ def _fill_in(node: Any, values: dict[str, str]) -> Any:
     if isinstance(node, dict):
         return {key: _fill_in(value, values) for key, value in node.items()}
     return string.Template(node).substitute(values) if isinstance(node, str) else node
+
+
+def quieten() -> None:
+    """Before the first import of feast: no telemetry, no torch, no notes about pandas."""
+    os.environ["FEAST_USAGE"] = "False"
+    sys.modules.setdefault("feast.torch_wrapper", _torch_on_demand())
+    warnings.filterwarnings("ignore", message="pandas only supports SQLAlchemy")
+    logging.getLogger("feast").setLevel(logging.WARNING)
+
+
+def _torch_on_demand() -> types.ModuleType:
+    """A stand-in for feast.torch_wrapper, which imports torch (3 s) for tensor answers that we never ask."""
+    module = types.ModuleType("feast.torch_wrapper")
+    module.get_torch = lambda: importlib.import_module("torch")  # type: ignore[attr-defined]
+    return module

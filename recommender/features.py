@@ -12,11 +12,8 @@ import importlib
 import io
 import logging
 import os
-import sys
 import threading
 import time
-import types
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,7 +26,14 @@ import redis
 from django.db import connection
 from django.utils import timezone
 
-from recommender.feature_settings import REPOSITORY, connection_values, project_name, store_settings
+from recommender.feature_settings import (
+    REPOSITORY,
+    connect_to_registry,
+    connection_values,
+    project_name,
+    quieten,
+    store_settings,
+)
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -61,6 +65,7 @@ class _State:
     warm_requested: bool = False
     quiet_until: float = 0.0
     outage_reported: bool = False
+    missing_reported: bool = False  # a definition
 
     def forget(self) -> None:
         """Start from nothing: a forked child must share no connection and no held lock."""
@@ -133,6 +138,24 @@ def _applied_fingerprint() -> str | None:
         return cursor.fetchone()[0]
 
 
+def push(source: str, columns: dict[str, Any]) -> bool:
+    """Write rows to the views of a push source in Redis; False while the store is loading or away.
+
+    `columns` holds the entity's key, event_timestamp and the features, one value a row.
+    """
+    if (store := _store_if_open()) is None:
+        return False
+    import pandas as pd  # comes with feast, which is loaded where there is a store
+
+    try:
+        apply()
+        store.push(source, pd.DataFrame(columns))
+    except _failures() as error:
+        _report_outage(error)
+        return False
+    return True
+
+
 # Offline reads
 
 
@@ -185,7 +208,7 @@ def online_user_features(user_ids: Sequence[int]) -> list[dict[str, Any]] | None
 
     None while the store is loading or down: ask the database instead.
     """
-    return _read_online("serving_users_v1", user_ids)
+    return online_rows("serving_users_v1", key="user_id", ids=user_ids)
 
 
 def online_top_k(user_id: int) -> TopK | None:
@@ -194,7 +217,7 @@ def online_top_k(user_id: int) -> TopK | None:
     Compare version_id with the active version: after a switch the old list stays until the next
     materialisation.
     """
-    rows = _read_online("serving_top_k_v1", [user_id])
+    rows = online_rows("serving_top_k_v1", key="user_id", ids=[user_id])
     if not rows or "version_id" not in rows[0]:
         return None
     row = rows[0]
@@ -221,31 +244,42 @@ def _warm() -> None:
     except _failures() as error:
         _report_outage(error)
         return
-    _read_online("serving_users_v1", [0])  # fills the registry's cache and connects to Redis
+    online_rows(
+        "serving_users_v1", key="user_id", ids=[0]
+    )  # fills the registry's cache and connects to Redis
 
 
-def _read_online(service: str, user_ids: Sequence[int]) -> list[dict[str, Any]] | None:
-    store = _state.stores.get(project_name())
-    if store is None and _state.warm_requested:
-        warm_in_background()
-    if store is None or time.monotonic() < _state.quiet_until:
+def online_rows(service: str, *, key: str, ids: Sequence[int]) -> list[dict[str, Any]] | None:
+    """The service's values by name for each id, {} where the store has none; None as online_user_features."""
+    if (store := _store_if_open()) is None:
         return None
     try:
         columns = store.get_online_features(
             features=store.get_feature_service(service, allow_cache=True),
-            entity_rows=[{"user_id": int(user_id)} for user_id in user_ids],
+            entity_rows=[{key: int(number)} for number in ids],
         ).to_dict()
+    except _missing() as error:
+        _report_missing(error)
+        return [{} for _ in ids]
     except _failures() as error:
         _report_outage(error)
         return None
     if _state.outage_reported:
         _state.outage_reported = False
         logger.info("The online feature store answers again.")
-    known = {name: values for name, values in columns.items() if name != "user_id"}
+    known = {name: values for name, values in columns.items() if name != key}
     return [
         {name: values[row] for name, values in known.items() if values[row] is not None}
-        for row in range(len(user_ids))
+        for row in range(len(ids))
     ]
+
+
+def _store_if_open() -> "FeatureStore | None":
+    """The store, unless it is loading or was away a moment ago."""
+    store = _state.stores.get(project_name())
+    if store is None and _state.warm_requested:
+        warm_in_background()
+    return None if time.monotonic() < _state.quiet_until else store
 
 
 def _report_outage(error: Exception) -> None:
@@ -259,6 +293,21 @@ def _report_outage(error: Exception) -> None:
             type(error).__name__,
             error,
         )
+
+
+def _report_missing(error: Exception) -> None:
+    """Log once that the registry lacks what this code asks for."""
+    if not _state.missing_reported:
+        _state.missing_reported = True
+        logger.warning("The feature store lacks a definition; run `manage.py features apply`. %s", error)
+
+
+def _missing() -> tuple[type[Exception], ...]:
+    """What reading raises when the registry is older than this code."""
+    # Loaded only together with feast, as below.
+    from feast.errors import FeastObjectNotFoundException
+
+    return (FeastObjectNotFoundException,)
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -283,7 +332,7 @@ def open_store() -> "FeatureStore":
 
 
 def _open_store() -> "FeatureStore":
-    _quieten()
+    quieten()
     # Seconds of import, and only training, materialising and the warm-up thread pay them.
     from feast import FeatureStore, RepoConfig
     from sqlalchemy.pool import NullPool
@@ -293,31 +342,8 @@ def _open_store() -> "FeatureStore":
     # No idle registry connection: it would survive a fork and hold a test database open.
     settings["registry"]["sqlalchemy_config_kwargs"]["poolclass"] = NullPool
     store = FeatureStore(config=RepoConfig(**settings, repo_path=REPOSITORY))
-    with psycopg.connect(
-        host=values["FEAST_PG_HOST"],
-        port=values["FEAST_PG_PORT"],
-        dbname=values["FEAST_PG_NAME"],
-        user=values["FEAST_PG_USER"],
-        password=values["FEAST_PG_PASSWORD"],
-        sslmode=values["FEAST_PG_SSLMODE"],
-        autocommit=True,
-    ) as lock:
+    with connect_to_registry(values) as lock:
         lock.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
         lock.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         store.registry.refresh()  # opens the registry, which creates its tables
     return store
-
-
-def _quieten() -> None:
-    """Before the first import of feast: no telemetry, no torch, no notes about pandas."""
-    os.environ["FEAST_USAGE"] = "False"
-    sys.modules.setdefault("feast.torch_wrapper", _torch_on_demand())
-    warnings.filterwarnings("ignore", message="pandas only supports SQLAlchemy")
-    logging.getLogger("feast").setLevel(logging.WARNING)
-
-
-def _torch_on_demand() -> types.ModuleType:
-    """A stand-in for feast.torch_wrapper, which imports torch (3 s) for tensor answers that we never ask."""
-    module = types.ModuleType("feast.torch_wrapper")
-    module.get_torch = lambda: importlib.import_module("torch")  # type: ignore[attr-defined]
-    return module

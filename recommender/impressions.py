@@ -1,12 +1,87 @@
-"""The only writer of impressions: what was shown, where, to whom, by which version."""
+"""The only writer of impressions: what was shown, where, to whom, by which version, and what was seen of it.
 
+A page hands them to the consumer, which writes many at once; where Redis is away, the stream is full or
+BUFFER_IMPRESSIONS is off, the page writes its own.
+"""
+
+import json
+import logging
+import math
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+from django.conf import settings
+from django.db import DataError, IntegrityError, connection, transaction
+from django.utils import timezone
+
+from recommender import streams
 from recommender.candidates import Reason
 from recommender.models import Impression
+from recommender.redis_door import RedisAway
 from shop.visitors import Visitor
+
+MAX_PLACEMENT, MAX_SOURCE, MAX_ARM = 40, 20, 60  # characters that the columns hold
+_DELETED_AT_ONCE = 5_000
+
+logger = logging.getLogger(__name__)
+
+# What was deleted while the list waited is left out: the account or the anchor with the row, as a cascade
+# would have done, the version and the ranker by their names alone.
+_INSERT = """
+    INSERT INTO recommender_impression
+        (id, placement, visitor_id, user_id, anchor_id, version_id, ranker_id, arm, source, product_ids,
+         sources, reasons, features, seen_positions, created_at)
+    SELECT served.id, served.placement, served.visitor_id, served.user_id, served.anchor_id, version.id,
+           ranker.id, served.arm, served.source, served.product_ids, served.sources, served.reasons,
+           served.features, '{}', to_timestamp(served.at)
+    FROM jsonb_to_recordset(%s::jsonb) AS served(
+        id uuid, placement text, visitor_id uuid, user_id bigint, anchor_id bigint, version_id bigint,
+        ranker_id bigint, arm text, source text, product_ids bigint[], sources text[], reasons jsonb,
+        features jsonb, at float8)
+    LEFT JOIN recommender_modelversion AS version ON version.id = served.version_id
+    LEFT JOIN recommender_ranker AS ranker ON ranker.id = served.ranker_id
+    WHERE (served.user_id IS NULL OR EXISTS (SELECT FROM shop_user WHERE shop_user.id = served.user_id))
+      AND (served.anchor_id IS NULL
+           OR EXISTS (SELECT FROM shop_product WHERE shop_product.id = served.anchor_id))
+    ON CONFLICT (id) DO NOTHING
+"""
+# The rows are locked in one order, so that two consumers cannot wait for one another.
+_SEE = """
+    WITH told AS (
+        SELECT id, visitor_id, array_agg(DISTINCT position) AS positions, min(at) AS at
+        FROM jsonb_to_recordset(%s::jsonb) AS seen(id uuid, visitor_id uuid, positions int[], at float8),
+             unnest(positions) AS position
+        GROUP BY id, visitor_id
+    ), held AS (
+        SELECT list.id FROM recommender_impression AS list JOIN told USING (id, visitor_id)
+        ORDER BY list.id FOR UPDATE OF list
+    )
+    UPDATE recommender_impression AS list
+    SET seen_positions = ARRAY(
+            SELECT DISTINCT place FROM unnest(list.seen_positions || told.positions::smallint[]) AS place
+            WHERE place >= 0 AND place < cardinality(list.product_ids) ORDER BY place
+        ),
+        seen_at = coalesce(list.seen_at, to_timestamp(told.at))
+    FROM told JOIN held ON held.id = told.id
+    WHERE list.id = told.id AND list.visitor_id = told.visitor_id
+    RETURNING list.id, list.visitor_id, list.user_id, list.created_at, list.product_ids, list.seen_positions
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenList:
+    """A list of which the browser told what came into view."""
+
+    id: uuid.UUID
+    visitor_id: uuid.UUID
+    user_id: int | None
+    created_at: datetime
+    product_ids: list[int]
+    positions: list[int]
 
 
 def record_served(
@@ -19,24 +94,125 @@ def record_served(
     anchor_id: int | None = None,
     sources: Sequence[str] = (),
     reasons: Sequence[Reason | None] = (),
-    ranker_id: int | None = None,
     features: dict[str, Any] | None = None,
+    ranker_id: int | None = None,
+    arm: str = "",
 ) -> uuid.UUID:
-    """Return the id of a new impression; a click or a cart event carries it back. One insert.
+    """Return the id of a new impression; a click or a cart event carries it back. No query, or one insert.
 
-    `sources` and `reasons` are those of each position; `features` is what the ranker saw.
+    `sources` and `reasons` are of each position; `features` is what the ranker saw, in plain lists, numbers
+    and NumPy arrays, where a NaN is kept as null.
     """
-    impression = Impression.objects.create(
-        placement=placement,
-        visitor_id=visitor.id,
-        user_id=visitor.user_id,
-        anchor_id=anchor_id,
-        version_id=version_id,
-        ranker_id=ranker_id,
-        source=source,
-        product_ids=list(product_ids),
-        sources=list(sources),
-        reasons=[reason.as_json() if reason else None for reason in reasons],
-        features=features,
-    )
-    return impression.pk
+    impression_id = uuid.uuid4()
+    served = {
+        "id": impression_id.hex,
+        "placement": placement[:MAX_PLACEMENT],
+        "visitor_id": visitor.id.hex,
+        "user_id": visitor.user_id,
+        "anchor_id": anchor_id,
+        "version_id": version_id,
+        "ranker_id": ranker_id,
+        "arm": arm[:MAX_ARM],
+        "source": source[:MAX_SOURCE],
+        "product_ids": [int(product_id) for product_id in product_ids],
+        "sources": [name[:MAX_SOURCE] for name in sources],
+        "reasons": [reason.as_json() if reason else None for reason in reasons],
+        "features": features,
+        "at": timezone.now().timestamp(),
+    }
+    if not _handed_over(served):
+        _insert([served])
+    return impression_id
+
+
+def record_seen(impression_id: uuid.UUID, *, visitor: Visitor, positions: Sequence[int]) -> None:
+    """Add the positions, counted from 0, to those of the list that came into view; again changes nothing.
+
+    A list that is unknown or was served to another browser is left alone, and so are positions that it
+    does not have.
+    """
+    seen = {
+        "id": impression_id.hex,
+        "visitor_id": visitor.id.hex,
+        "positions": sorted({position for position in positions if 0 <= position < 2**15}),
+        "at": timezone.now().timestamp(),
+    }
+    if seen["positions"] and not _handed_over(seen):
+        write_seen([seen])
+
+
+def write_served(lists: Sequence[dict[str, Any]]) -> None:
+    """Insert lists as `record_served` describes them; those that are there already stay as they are.
+
+    One that the database refuses is logged and left out, so that it cannot hold up the others.
+    """
+    try:
+        with transaction.atomic():
+            _insert(lists)
+    except (DataError, IntegrityError) as error:
+        if len(lists) == 1:
+            logger.warning("an impression could not be saved and is left out: %s", str(error).strip())
+            return
+        for served in lists:
+            write_served([served])
+
+
+def write_seen(told: Sequence[dict[str, Any]]) -> list[SeenList]:
+    """Write down what was seen, and return the lists that were found, with all that was seen of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SEE, [_as_json(told)])
+        return [
+            SeenList(
+                id=row[0],
+                visitor_id=row[1],
+                user_id=row[2],
+                created_at=row[3],
+                product_ids=row[4],
+                positions=row[5],
+            )
+            for row in cursor.fetchall()
+        ]
+
+
+def purge(*, now: datetime | None = None) -> int:
+    """Return how many impressions, older than IMPRESSION_DAYS, are now deleted."""
+    before = (now or timezone.now()) - timedelta(days=settings.IMPRESSION_DAYS)
+    num_deleted = 0
+    while True:
+        old = Impression.objects.filter(created_at__lt=before).values("pk")[:_DELETED_AT_ONCE]
+        deleted, _ = Impression.objects.filter(pk__in=old).delete()
+        num_deleted += deleted
+        if deleted < _DELETED_AT_ONCE:
+            return num_deleted
+
+
+def _handed_over(content: dict[str, Any]) -> bool:
+    if not settings.BUFFER_IMPRESSIONS:
+        return False
+    try:
+        streams.add_impression(content)
+    except (RedisAway, streams.StreamFull):
+        return False
+    return True
+
+
+def _insert(lists: Sequence[dict[str, Any]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [_as_json(lists)])
+
+
+def _as_json(rows: Sequence[dict[str, Any]]) -> str:
+    return json.dumps([_plain(row) for row in rows], allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """The value in JSON's own words: arrays as lists, and null for what is no number."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.replace("\0", "") if isinstance(value, str) else value

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ml.data import MAX_HISTORY
-from recommender import revisions
+from recommender import streams
 from recommender.models import Interaction
 from shop.models import Order, Product, Review
 from shop.visitors import Visitor
@@ -61,6 +61,7 @@ def record_interaction(
     Raises ValueError, naming the cure, for an unknown kind or product or a value that the kind cannot have.
     """
     now = timezone.now()
+    happened = _clamped(occurred_at, now=now)
     values = [
         event_id,
         visitor.id,
@@ -69,7 +70,7 @@ def record_interaction(
         _checked_value(kind, value=value),
         placement[:MAX_PLACEMENT],
         impression_id,
-        _clamped(occurred_at, now=now),
+        happened,
         now,
         product_id,
     ]
@@ -77,7 +78,9 @@ def record_interaction(
         cursor.execute(INSERT, values)
         inserted = cursor.rowcount == 1
     if inserted:
-        revisions.bump(*revisions.names_of(visitor))
+        streams.publish(
+            event_id=event_id, visitor=visitor, product_id=product_id, kind=kind, occurred_at=happened
+        )
     elif not Product.objects.filter(pk=product_id).exists():
         raise ValueError(f"There is no product {product_id}; record only products that the shop has.")
     return inserted
@@ -117,7 +120,7 @@ def join_guest_history(visitor: Visitor) -> int:
     """Return how many of the browser's anonymous rows now belong to the user who logged in on it."""
     if visitor.user is None:
         raise ValueError("A guest has nobody to give the history to; call this after the log-in.")
-    revisions.bump(*revisions.names_of(visitor))
+    streams.publish_join(visitor)
     return interactions_of(Visitor(id=visitor.id)).update(user=visitor.user)
 
 

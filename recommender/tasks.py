@@ -3,7 +3,7 @@
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from recommender import content, runs, training
+from recommender import content, impressions, runs, training
 from recommender.models import TrainingRun
 from shop.embedded import ServiceError
 
@@ -34,6 +34,12 @@ def embed_new_items() -> None:
 def update_content_embeddings() -> None:
     """Bring the text and image vectors up to date with the catalogue."""
     content.update_content_embeddings()
+
+
+@shared_task
+def purge_impressions() -> None:
+    """Delete the lists that were shown longer ago than they are kept."""
+    impressions.purge()
 
 
 def enqueue_training(run: TrainingRun) -> None:

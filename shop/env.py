@@ -108,6 +108,13 @@ class Env(BaseSettings):
     )
     CLIP_PRETRAINED: str = Field("", description="An open_clip weights tag or a file, for CLIP_MODEL.")
 
+    BUFFER_IMPRESSIONS: bool = Field(
+        default=True, description="Let the consumer save the lists that pages showed; false: each page does."
+    )
+    IMPRESSION_DAYS: int = Field(
+        90, ge=1, le=3650, description="Days for which the lists that were shown are kept."
+    )
+
     @field_validator("DEBUG")
     @classmethod
     def keep_tracebacks_private(cls, value: bool, info: ValidationInfo) -> bool:

@@ -217,6 +217,10 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {"anon": "300/min", "user": "600/min"},
 }
 
+# Lists that were shown
+BUFFER_IMPRESSIONS = env.BUFFER_IMPRESSIONS
+IMPRESSION_DAYS = env.IMPRESSION_DAYS
+
 # Background work
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -231,6 +235,12 @@ CELERY_BEAT_SCHEDULE = {
     # A tick that waited longer than a minute is dropped, so that they do not pile up behind a training run.
     name: {"task": f"recommender.tasks.{name}", "schedule": 60.0, "options": {"expires": 55}}
     for name in ("fail_abandoned_runs", "update_content_embeddings", "embed_new_items")
+} | {
+    "purge_impressions": {
+        "task": "recommender.tasks.purge_impressions",
+        "schedule": 3600.0,
+        "options": {"expires": 3500},
+    }
 }
 
 LOGGING = {

@@ -28,3 +28,5 @@ def _choose_data_dir() -> Path | None:
 
 OUR_DATA_DIR = _choose_data_dir()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tests read what a page showed right after it; those of the buffer turn it on.
+os.environ.setdefault("BUFFER_IMPRESSIONS", "false")

@@ -14,7 +14,10 @@ from django.core.management import get_commands, load_command_class
 
 from shop.env import BASE_DIR, Env
 
-OURS = ("web", "worker", "beat", "setup")
+OURS = ("web", "worker", "beat", "consumer", "setup")
+
+
+HEALTHY = ("postgres", "redis", "worker", "beat", "consumer")
 
 
 @cache
@@ -47,7 +50,7 @@ def test_the_shop_is_reached_on_port_8000_of_this_machine_alone():
     assert published == {"web"}
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "consumer"])
 def test_the_shop_starts_after_set_up_and_healthy_services(name):
     conditions = {needed: entry["condition"] for needed, entry in services()[name]["depends_on"].items()}
     assert conditions == {
@@ -64,11 +67,11 @@ def test_set_up_runs_once_and_waits_for_the_services_alone():
 
 
 def test_what_others_wait_for_has_a_health_check():
-    assert all("test" in services()[name]["healthcheck"] for name in ("postgres", "redis", "worker", "beat"))
+    assert all("test" in services()[name]["healthcheck"] for name in HEALTHY)
     assert "HEALTHCHECK" in dockerfile()
 
 
-@pytest.mark.parametrize("name", ["web", "setup"])
+@pytest.mark.parametrize("name", ["web", "consumer", "setup"])
 def test_commands_and_their_options_exist(name):
     _, _, command, *arguments = map(settled, services()[name]["command"])
     parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)

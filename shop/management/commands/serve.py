@@ -1,8 +1,9 @@
-"""Runs the whole shop with one command: web server, worker and scheduler."""
+"""Runs the whole shop with one command: web server, worker with scheduler, and consumer of events."""
 
 import errno
 import http.client
 import socket
+import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,7 @@ from shop.processes import Program, Supervisor, python_module, say
 
 
 class Command(BaseCommand):
-    help = "Run the shop (web server, worker, scheduler) until Ctrl-C."
+    help = "Run the shop (web server, worker, scheduler, consumer of events) until Ctrl-C."
     stealth_options = ("on_ready",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,8 +36,8 @@ class Command(BaseCommand):
         prepare()
         programs = [web_program(host=host, port=port)]
         if not options["no_worker"]:
-            programs.append(worker_program())
-        say("shop", f"Starting {' and '.join(program.name for program in programs)}")
+            programs += [worker_program(), consumer_program()]
+        say("shop", f"Starting {', '.join(program.name for program in programs)}")
         supervisor = Supervisor(programs)
         supervisor.run(
             is_ready=lambda: all(program.is_ready() for program in programs) and answers(host, port),
@@ -98,6 +99,12 @@ def worker_program() -> Program:
     )
     threads = {"OMP_NUM_THREADS": str(env.TORCH_THREADS)} if env.TORCH_THREADS else {}
     return Program(name="worker", command=command, env=threads, ready_text=" ready.")
+
+
+def consumer_program() -> Program:
+    """Return the consumer of events; its command is the recommender's, known here by name alone."""
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "consume"]
+    return Program(name="events", command=command, ready_text="Ready:")
 
 
 def answers(host: str, port: int) -> bool:
