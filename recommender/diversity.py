@@ -11,6 +11,7 @@ from hashlib import blake2b
 import numpy as np
 from django.conf import settings
 
+from recommender import exposures, windows
 from recommender.candidates import Candidate, Reason
 from recommender.context import Context
 from recommender.models import Placement
@@ -24,7 +25,7 @@ MOST_NEW = 2_000  # that one list looks at
 NEAR = 50  # the new products nearest to the shopper, among whom chance decides
 LEAST_TO_VARY = 6  # in a shorter list there is room for what fits best alone
 
-SeenCounts = Callable[[Visitor, Sequence[int]], Mapping[int, int]]  # by product id, seen and not clicked
+SeenCounts = Callable[[Visitor, Sequence[int]], np.ndarray]  # (N,) how often seen and not clicked
 KnownIds = Callable[[], Collection[int]]  # the new products that were shown often enough
 
 
@@ -55,23 +56,13 @@ PLACEMENT_MIX: dict[str, Mix] = {
 }
 
 
-def none_seen(visitor: Visitor, product_ids: Sequence[int]) -> Mapping[int, int]:
-    """The counts of who was shown nothing."""
-    return {}
-
-
-def none_known() -> Collection[int]:
-    """The products of a shop that has shown nothing."""
-    return ()
-
-
 def arrange(
     candidates: Sequence[Candidate],
     *,
     context: Context,
     taken: Sequence[Candidate] = (),
-    seen: SeenCounts = none_seen,
-    well_known: KnownIds = none_known,
+    seen: SeenCounts = windows.seen_without_click,
+    well_known: KnownIds = exposures.well_known,
 ) -> list[Candidate]:
     """Return what goes on the page behind `taken`: k with those in it, fewer only when candidates are few.
 
@@ -105,8 +96,7 @@ def _places(candidates: list[Candidate], *, context: Context, mix: Mix, seen: Se
     price = settings.ROTATION_PLACES * mix.rotation
     if not price or not context.visitor.personalised or not candidates:
         return place_N
-    counts = seen(context.visitor, [each.product_id for each in candidates])
-    return place_N + price * np.array([counts.get(each.product_id, 0) for each in candidates])
+    return place_N + price * seen(context.visitor, [each.product_id for each in candidates])
 
 
 class _Picker:

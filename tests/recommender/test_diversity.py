@@ -5,6 +5,7 @@ import uuid
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from recommender import diversity
+from recommender import counting, diversity, exposures, redis_door
 from recommender.candidates import Candidate
 from recommender.interactions import HistoryRow
 from recommender.models import Placement
 from recommender.rules import PINNED
 from shop.visitors import Visitor
 from tests.recommender.made_contexts import NOW, candidates_of, made_catalogue, made_context, rows_of
+from tests.recommender.redis_states import break_redis, empty_redis, mend_redis
 
 NUMBERS = ("DIVERSITY", "CATEGORY_CAP", "BRAND_CAP", "EXPLORATION_SHARE", "ROTATION_PLACES")
 
@@ -28,6 +30,7 @@ NUMBERS = ("DIVERSITY", "CATEGORY_CAP", "BRAND_CAP", "EXPLORATION_SHARE", "ROTAT
 def _nothing_set(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every number off, so that a test sees the effect of the one that it sets, on lists that fit a line."""
     monkeypatch.setattr(diversity, "LEAST_TO_VARY", 1)
+    monkeypatch.setattr(exposures, "_kept", SimpleNamespace(get=frozenset))
     for name in NUMBERS:
         setattr(settings, name, 0)
 
@@ -116,28 +119,43 @@ def test_similar_products_may_all_be_of_one_category(settings: Any) -> None:
     assert arranged([*range(8)], catalogue=catalogue, k=6, placement="product_similar") == [*range(6)]
 
 
+def seen_by_product(**counts: int) -> Any:
+    """Counts of products by their rows: r0=3 is three times the product of row 0."""
+    by_id = {101 + int(row[1:]): count for row, count in counts.items()}
+    return lambda _visitor, product_ids: np.array([by_id.get(each, 0) for each in product_ids])
+
+
 def test_what_was_seen_often_and_never_clicked_sinks(settings: Any) -> None:
-    seen = {101: 3, 103: 1}
-    counts = {"seen": lambda visitor, product_ids: seen}
-    context = made_context()
-    assert rows_of(diversity.arrange(candidates_of(range(5)), context=context, **counts)) == [0, 1, 2, 3, 4]
-    settings.ROTATION_PLACES = 1.5  # row 0 goes to 4.5, row 2 to 3.5
-    assert rows_of(diversity.arrange(candidates_of(range(5)), context=context, **counts)) == [1, 3, 2, 4, 0]
+    seen, context = seen_by_product(r0=3, r2=1), made_context()
+    assert rows_of(diversity.arrange(candidates_of(range(5)), context=context, seen=seen)) == [0, 1, 2, 3, 4]
+    settings.ROTATION_PLACES = 1.25  # row 0 goes to place 3.75, row 2 to 3.25
+    assert rows_of(diversity.arrange(candidates_of(range(5)), context=context, seen=seen)) == [1, 3, 2, 0, 4]
 
 
 def test_rotation_takes_no_notice_of_who_paused_personalisation(settings: Any) -> None:
     settings.ROTATION_PLACES = 5
     context = made_context(visitor=Visitor(id=uuid.UUID(int=7), personalised=False))
-    listed = diversity.arrange(candidates_of(range(3)), context=context, seen=lambda *_: {101: 9})
+    listed = diversity.arrange(candidates_of(range(3)), context=context, seen=seen_by_product(r0=9))
     assert rows_of(listed) == [0, 1, 2]
 
 
-def test_rotation_asks_for_the_shopper_and_the_candidates(settings: Any) -> None:
-    settings.ROTATION_PLACES = 1
-    asked = []
+def test_rotation_goes_by_what_the_consumer_counted(settings: Any) -> None:
+    settings.ROTATION_PLACES = 1.5
+    empty_redis()
     context = made_context()
-    diversity.arrange(candidates_of([4, 2]), context=context, seen=lambda *given: asked.append(given) or {})
-    assert asked == [(context.visitor, [105, 103])]
+    key = f"{counting.prefix()}seen:{counting.actor_of(user_id=None, visitor_id=context.visitor.id)}"
+    redis_door.ask(lambda client: client.hset(key, "101", 2))
+    assert rows_of(diversity.arrange(candidates_of(range(5)), context=context)) == [1, 2, 0, 3, 4]
+    empty_redis()
+
+
+def test_without_redis_nothing_is_rotated(settings: Any) -> None:
+    settings.ROTATION_PLACES = 5
+    break_redis()
+    try:
+        assert arranged([3, 1, 2]) == [3, 1, 2]
+    finally:
+        mend_redis()
 
 
 def test_new_products_get_their_share_of_the_places_in_the_second_half(settings: Any) -> None:
@@ -237,7 +255,7 @@ def test_a_pinned_product_stays_and_counts_for_the_others(settings: Any) -> None
     listed = candidates_of(range(12))
     listed[1] = replace(listed[1], source=PINNED)
     context = made_context(catalogue, k=8, item_vectors=np.ones((12, 3), np.float32))
-    arranged_rows = rows_of(diversity.arrange(listed, context=context, seen=lambda *_: {102: 50}))
+    arranged_rows = rows_of(diversity.arrange(listed, context=context, seen=seen_by_product(r1=50)))
     # Two places for each category: the pin has one of the first, so only one is left to others of it.
     assert arranged_rows[:4] == [0, 1, 6, 7]
 
@@ -294,7 +312,7 @@ def test_no_numbers_ever_make_a_duplicate_show_the_forbidden_or_lose_a_place(
         for place, each in enumerate(candidates_of(list(dict.fromkeys(rows))))
     ]
     before = candidates_of(taken)
-    listed = diversity.arrange(given_list, context=context, taken=before, seen=lambda *_: {101: 4, 105: 2})
+    listed = diversity.arrange(given_list, context=context, taken=before, seen=seen_by_product(r0=4, r4=2))
     found = rows_of(listed)
     usable = [each for each in given_list if allowed[each.row] and each.row not in taken]
     assert len(set(found)) == len(found)
@@ -303,7 +321,7 @@ def test_no_numbers_ever_make_a_duplicate_show_the_forbidden_or_lose_a_place(
     for place, each in enumerate(usable[: len(found)]):
         assert each.source != PINNED or listed[place] is each
     # The same request gives the same list.
-    again = diversity.arrange(given_list, context=context, taken=before, seen=lambda *_: {101: 4, 105: 2})
+    again = diversity.arrange(given_list, context=context, taken=before, seen=seen_by_product(r0=4, r4=2))
     assert rows_of(again) == found
 
 
