@@ -1,5 +1,6 @@
 """What about a business rule should make its author think again."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -44,7 +45,8 @@ def _has(attributes: object, *, rule: BusinessRule) -> bool:
     """Return whether a product's attributes have the rule's value, in any case."""
     wanted = f"{rule.attribute}={rule.attribute_value}".lower()
     pairs = attributes.items() if isinstance(attributes, dict) else ()
-    return any(f"{name}={value}".lower() == wanted for name, value in pairs)
+    texts = ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in pairs)
+    return any(f"{name}={text}".lower() == wanted for name, text in texts)
 
 
 def _contradictions(rule: BusinessRule) -> Iterator[tuple[BusinessRule, str]]:

@@ -117,6 +117,8 @@ def test_a_rule_that_fits_nothing_is_saved_with_a_warning(alice: Client, mug: Pr
     assert warnings_of(alice, brand="Acme") == []
     assert warnings_of(alice, brand="Zed") == ["No product of the shop fits this rule now."]
     assert warnings_of(alice, brand="ACME", attribute="colour", attribute_value="red") == []
+    Product.objects.update(attributes={"Dishwasher": True})
+    assert warnings_of(alice, attribute="dishwasher", attribute_value="true") == []
     assert warnings_of(alice, brand="Acme", attribute="colour", attribute_value="blue") == [
         "No product of the shop fits this rule now."
     ]
