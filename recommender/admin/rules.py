@@ -73,6 +73,19 @@ class BusinessRuleForm(forms.ModelForm):
                 self.add_error(name, "A pin is of one product alone; leave this empty.")
 
 
+class PreviewForm(forms.Form):
+    """For whom and where a rule is previewed; the page's template draws it."""
+
+    preview_shopper = forms.CharField(label="Shopper", required=False, max_length=254)
+    preview_placement = forms.ChoiceField(
+        label="Placement",
+        required=False,
+        choices=Placement.choices,
+        error_messages={"invalid_choice": "There is no placement %(value)s; choose one of the list."},
+    )
+    preview_anchor = forms.CharField(label="About product", required=False, max_length=64)
+
+
 @admin.register(BusinessRule)
 class BusinessRuleAdmin(admin.ModelAdmin):
     form = BusinessRuleForm
@@ -167,24 +180,18 @@ class BusinessRuleAdmin(admin.ModelAdmin):
 
 def _preview(form: forms.ModelForm, *, request: HttpRequest) -> dict[str, Any]:
     """Return what the preview's template shows: the two lists, or why there are none."""
-    wrong = {name: texts for name, texts in form.errors.items() if name != "name"}  # a draft has no name yet
-    if wrong:
-        labels = {name: field.label or name for name, field in form.fields.items()}
-        return {
-            "errors": [
-                f"{labels.get(name, '')} {text}".strip() for name, texts in wrong.items() for text in texts
-            ]
-        }
+    asked = PreviewForm(request.POST)
+    errors = [*_texts(form, without="name"), *_texts(asked)]  # a draft has no name yet
+    if errors:
+        return {"errors": errors}
     rule, now = form.instance, timezone.now()
-    placement = request.POST.get("preview_placement") or rule.placement or Placement.HOME_FOR_YOU
+    placement = asked.cleaned_data["preview_placement"] or rule.placement or Placement.HOME_FOR_YOU
     try:
-        if placement not in Placement.values:
-            raise previews.PreviewError(f"There is no placement {placement}; choose one of the list.")
         comparison = previews.compare(
             rule,
             placement=placement,
-            visitor=previews.shopper_of(request.POST.get("preview_shopper", "")),
-            anchor=previews.anchor_of(request.POST.get("preview_anchor", "")),
+            visitor=previews.shopper_of(asked.cleaned_data["preview_shopper"]),
+            anchor=previews.anchor_of(asked.cleaned_data["preview_anchor"]),
             now=now,
         )
     except previews.PreviewError as error:
@@ -195,3 +202,14 @@ def _preview(form: forms.ModelForm, *, request: HttpRequest) -> dict[str, Any]:
         "comparison": comparison,
         "notes": previews.notes(rule, comparison, placement=placement, now=now),
     }
+
+
+def _texts(form: forms.BaseForm, *, without: str = "") -> list[str]:
+    """Return the form's errors, each after the label of its field."""
+    labels = {name: f"{form[name].label}: " for name in form.fields}
+    return [
+        f"{labels.get(name, '')}{text}"
+        for name, texts in form.errors.items()
+        if name != without
+        for text in texts
+    ]

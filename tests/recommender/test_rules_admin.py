@@ -311,7 +311,9 @@ def test_the_preview_is_for_the_chosen_shopper_and_about_the_chosen_product(
     ("fields", "message"),
     [
         ({"brand": None}, "Name at least one target"),
-        ({"strength": "x"}, "Strength Enter a number."),
+        ({"strength": "x"}, "Strength: Enter a number."),
+        ({"preview_shopper": "a@b.c\0"}, "Shopper: Null characters are not allowed."),
+        ({"preview_anchor": "x" * 65}, "About product: Ensure this value has at most 64 characters"),
         ({"preview_shopper": "nobody@example.com"}, "No account has the email nobody@example.com."),
         ({"preview_placement": "cellar"}, "There is no placement cellar; choose one of the list."),
         ({"preview_anchor": "<b>"}, "No product has the SKU &lt;b&gt;."),
@@ -330,6 +332,7 @@ def test_the_preview_takes_a_post_and_the_permission_to_edit(alice: Client, bob:
     assert alice.get(reverse(f"{PREVIEW}_new")).status_code == 405
     assert previewed(bob).status_code == 403
     assert previewed(alice, 12345).status_code == 404
+    assert previewed(alice, 10**30).status_code == 404
 
 
 def test_who_may_only_look_sees_the_rule_without_a_preview(bob: Client) -> None:
