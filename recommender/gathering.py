@@ -42,9 +42,18 @@ class Gathered:
     allowed_at_last: np.ndarray  # (I,) bool: context.allowed, with what the placement only prefers to hide
 
 
-def gather(plan: Plan, *, placement: str, visitor: Visitor, anchor_ids: Iterable[int], k: int) -> Gathered:
+def gather(
+    plan: Plan,
+    *,
+    placement: str,
+    visitor: Visitor,
+    anchor_ids: Iterable[int],
+    k: int,
+    in_force: Sequence[BusinessRule] | None = None,
+) -> Gathered:
     """Return what the list is made from; two queries, and two more at most for an account's features.
 
+    `in_force` are the business rules to go by; None: those of this moment.
     What is broken is left out: without readable weights there is no vector. Raises DatabaseError when the
     catalogue itself cannot be read. A paused visitor is everybody: no history, no preferences.
     """
@@ -60,7 +69,8 @@ def gather(plan: Plan, *, placement: str, visitor: Visitor, anchor_ids: Iterable
     history: Sequence[HistoryRow] = attempt(
         "the history", lambda: _history(plan, visitor=visitor), otherwise=()
     )
-    in_force = attempt("the rules", lambda: rules.current(placement, now), otherwise=())
+    if in_force is None:
+        in_force = attempt("the rules", lambda: rules.current(placement, now), otherwise=())
     anchors = tuple(anchor_ids)[:MAX_ANCHORS] or _own_anchors(plan, history=history, marks=marks)
     at_last = filtering.buyable_mask(catalogue, visitor=visitor, now=now)
     at_last &= ~rules.excluded(in_force, catalogue)

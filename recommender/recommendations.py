@@ -12,7 +12,7 @@ from recommender.candidates import Candidate, RankedList, Reason
 from recommender.context import Context
 from recommender.gathering import Gathered, gather
 from recommender.ladder import attempt
-from recommender.models import Placement
+from recommender.models import BusinessRule, Placement
 from recommender.plans import PLANS, Plan
 from recommender.retrieval import SOURCES
 from shop.models import Product
@@ -50,6 +50,15 @@ class _Page:
     refused: bool  # whether the database turned something down
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """A list that is made, and what it was made from."""
+
+    page: _Page
+    context: Context
+    ranked: RankedList
+
+
 def recommend(
     placement: str,
     *,
@@ -67,6 +76,35 @@ def recommend(
     without its anchor, or a k outside 1 to 100.
     """
     about = [*([anchor] if anchor else []), *anchors]
+    made = _made(placement, visitor=visitor, about=about, k=k, in_force=None)
+    return _served(made.page, context=made.context, ranked=made.ranked)
+
+
+def preview(
+    placement: str,
+    *,
+    visitor: Visitor,
+    anchor: Product | None = None,
+    k: int = 12,
+    rules: Sequence[BusinessRule],
+) -> RecommendedList:
+    """Return what recommend() would under these rules instead of those in force; nothing is written down.
+
+    Its impression id is of no impression. Raises as recommend() does.
+    """
+    about = [anchor] if anchor else []
+    made = _made(placement, visitor=visitor, about=about, k=k, in_force=rules)
+    return _listed(made.page, context=made.context)
+
+
+def _made(
+    placement: str,
+    *,
+    visitor: Visitor,
+    about: Sequence[Product],
+    k: int,
+    in_force: Sequence[BusinessRule] | None,
+) -> _Made:
     plan = _checked_plan(placement, about=about, k=k)
     gathered = gather(
         plan,
@@ -74,10 +112,11 @@ def recommend(
         visitor=visitor,
         anchor_ids=dict.fromkeys(product.pk for product in about),
         k=k,
+        in_force=in_force,
     )
     ranked = ranking.rank(_from_legs(plan, context=gathered.context), context=gathered.context)
     page = _composed(plan, ranked=_with_comparable_scores(ranked), gathered=gathered)
-    return _served(page, context=gathered.context, ranked=ranked)
+    return _Made(page=page, context=gathered.context, ranked=ranked)
 
 
 def _checked_plan(placement: str, *, about: Sequence[Product], k: int) -> Plan:
@@ -154,7 +193,8 @@ def _composed(plan: Plan, *, ranked: list[Candidate], gathered: Gathered) -> _Pa
         pool += _filled(plan, context=context, known=pool, number=k - len(pool))
     if not pool:
         return page
-    _extend(page, pool=rules.apply(pool, context=context, rules=gathered.rules), context=context)
+    # A pin holds for what was seen before too.
+    _extend(page, pool=rules.apply(pool, context=anything, rules=gathered.rules), context=anything)
     if page.refused and fillable and len(page.chosen) < k:
         more = _filled(plan, context=anything, known=pool, number=k - len(page.chosen) + SPARE)
         _extend(page, pool=more, context=anything)
@@ -192,11 +232,11 @@ def load_cards(product_ids: Sequence[int], *, visitor: Visitor) -> dict[int, Pro
 # The record
 
 
-def _served(page: _Page, *, context: Context, ranked: RankedList) -> RecommendedList:
+def _listed(page: _Page, *, context: Context) -> RecommendedList:
     sources = [candidate.source for candidate in page.chosen]
     reasons = [candidate.reason for candidate in page.chosen]
     version_id = context.version.pk if context.version and BY_MODEL.intersection(sources) else None
-    served = RecommendedList(
+    return RecommendedList(
         impression_id=uuid.uuid4(),
         placement=context.placement,
         products=page.products,
@@ -205,6 +245,10 @@ def _served(page: _Page, *, context: Context, ranked: RankedList) -> Recommended
         sources=sources,
         reasons=reasons,
     )
+
+
+def _served(page: _Page, *, context: Context, ranked: RankedList) -> RecommendedList:
+    served = _listed(page, context=context)
     if not page.products:
         return served
     impression_id = attempt(
@@ -214,10 +258,10 @@ def _served(page: _Page, *, context: Context, ranked: RankedList) -> Recommended
             visitor=context.visitor,
             product_ids=[product.pk for product in page.products],
             source=served.source,
-            version_id=version_id,
+            version_id=served.version_id,
             anchor_id=context.anchor_ids[0] if context.anchor_ids else None,
-            sources=sources,
-            reasons=reasons,
+            sources=served.sources,
+            reasons=served.reasons,
             ranker_id=ranked.ranker_id,
             features=_features(page.chosen, ranked=ranked),
         ),

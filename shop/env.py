@@ -85,6 +85,30 @@ class Env(BaseSettings):
         le=90,
         description="Days after a click on a recommendation in which buying that product counts for it.",
     )
+    DIVERSITY: float = Field(
+        0.3, ge=0, le=0.9, description="How much variety counts against fit in a list; 0: none."
+    )
+    CATEGORY_CAP: float = Field(
+        0.5, ge=0, le=1, description="Largest share of a list from one category; 0: no limit."
+    )
+    BRAND_CAP: float = Field(
+        0.34, ge=0, le=1, description="Largest share of a list from one brand; 0: no limit."
+    )
+    EXPLORATION_SHARE: float = Field(
+        0.04, ge=0, le=0.5, description="Share of a list's places for new products, by chance; 0: none."
+    )
+    EXPLORATION_DAYS: int = Field(
+        30, ge=1, le=365, description="Days after its release that a product is new for exploration."
+    )
+    EXPLORATION_IMPRESSIONS: int = Field(
+        200, ge=1, description="Lists that showed a new product, after which it must make its own way."
+    )
+    ROTATION_PLACES: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="Places that a product sinks each time a shopper saw it and did not click; 0: none.",
+    )
     CLIP_MODEL: str = Field(
         "", description="An open_clip architecture; empty uses the bundled compact model."
     )

@@ -40,6 +40,12 @@ def _nothing_kept() -> None:
     catalogue.departments_as_of.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_by_chance(settings: Any) -> None:
+    """Lists hold what fits; a test of exploration says so."""
+    settings.EXPLORATION_SHARE = 0.0
+
+
 @pytest.fixture
 def alice(db: None) -> Any:
     """A shopper."""

@@ -2,9 +2,11 @@
 
 from recommender.admin.events import ImpressionAdmin, InteractionAdmin, RecommendationAdmin
 from recommender.admin.model_versions import ModelVersionAdmin
+from recommender.admin.rules import BusinessRuleAdmin
 from recommender.admin.training_runs import TrainingRunAdmin
 
 __all__ = [
+    "BusinessRuleAdmin",
     "ImpressionAdmin",
     "InteractionAdmin",
     "ModelVersionAdmin",
