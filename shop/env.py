@@ -84,6 +84,16 @@ class Env(BaseSettings):
     )
     CLIP_PRETRAINED: str = Field("", description="An open_clip weights tag or a file, for CLIP_MODEL.")
 
+    RANKER_AFTER_TRAINING: Literal["none", "lightgbm", "xgboost", "deepfm", "all"] = Field(
+        "lightgbm",
+        description="The ranker to train for each new version, in two more short trainings; or none.",
+    )
+    RANKER_LEAST_IMPRESSIONS: int = Field(
+        1000,
+        ge=20,
+        description="Logged lists with an outcome from which rankers learn; below it, held-out interactions.",
+    )
+
     @field_validator("DEBUG")
     @classmethod
     def keep_tracebacks_private(cls, value: bool, info: ValidationInfo) -> bool:

@@ -28,3 +28,5 @@ def _choose_data_dir() -> Path | None:
 
 OUR_DATA_DIR = _choose_data_dir()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Two more trainings a run, which only the tests of the ranker look at.
+os.environ.setdefault("RANKER_AFTER_TRAINING", "none")

@@ -2,12 +2,14 @@
 
 from recommender.admin.events import ImpressionAdmin, InteractionAdmin, RecommendationAdmin
 from recommender.admin.model_versions import ModelVersionAdmin
+from recommender.admin.rankers import RankerAdmin
 from recommender.admin.training_runs import TrainingRunAdmin
 
 __all__ = [
     "ImpressionAdmin",
     "InteractionAdmin",
     "ModelVersionAdmin",
+    "RankerAdmin",
     "RecommendationAdmin",
     "TrainingRunAdmin",
 ]
