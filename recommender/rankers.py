@@ -88,6 +88,7 @@ def activate(ranker: Ranker) -> Ranker:
             )
         _read_second_stage.cache_clear()  # the files are read from the disk again, not from memory
         load_second_stage(target)
+        _broken.discard(target.pk)
         Ranker.objects.filter(status=Status.ACTIVE).exclude(pk=target.pk).update(status=Status.RETIRED)
         target.status, target.activated_at = Status.ACTIVE, timezone.now()
         target.save(update_fields=["status", "activated_at"])
@@ -123,6 +124,14 @@ def ranker_for(version: ModelVersion) -> Ranker | None:
     What was proven of one version's candidates says nothing of another's. One query in five seconds.
     """
     return _known.of(version)
+
+
+def set_aside(ranker: Ranker, *, because: ArtifactError) -> None:
+    """Go on without the ranker in this process, until it is activated again; logged once."""
+    if ranker.pk not in _broken:
+        logger.warning("%s is left out and the retrieval order stands: %s", ranker, because)
+    _broken.add(ranker.pk)
+    _known.forget()
 
 
 def load_second_stage(ranker: Ranker) -> SecondStage:
@@ -162,7 +171,9 @@ class _Known:
         with self._lock:
             found = self._found
         if found is None or found[0] != version.pk or now - found[1] > FRESH_SECONDS:
-            ranker = Ranker.objects.filter(status=Status.ACTIVE, version=version).defer("metrics").first()
+            with transaction.atomic():  # so that a failed query leaves the caller's transaction usable
+                rows = Ranker.objects.filter(status=Status.ACTIVE, version=version).defer("metrics")
+                ranker = rows.exclude(pk__in=_broken).first()
             found = (version.pk, now, ranker)
             with self._lock:
                 self._found = found
@@ -174,3 +185,4 @@ class _Known:
 
 
 _known = _Known()
+_broken: set[int] = set()  # keys of rankers whose files cannot be read

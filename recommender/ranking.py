@@ -5,10 +5,9 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 
 from ml.data import KINDS, Histories, Interactions
 from ml.folders import ArtifactError
@@ -50,16 +49,16 @@ def rank(candidates: Sequence[Candidate], *, context: Context, windows: Windows 
     if context.version is None or context.user_vector is None or context.item_vectors is None:
         return given
     try:
-        with transaction.atomic():  # so that a failed query leaves the caller's transaction usable
-            ranker = rankers.ranker_for(context.version)
-            if ranker is None:
-                return given
-            stage = rankers.load_second_stage(ranker)
-            shelf = shelves.current(
-                context.catalogue, stage=stage, item_vectors=context.item_vectors, now=context.now
-            )
+        ranker = rankers.ranker_for(context.version)
+        if ranker is None:
+            return given
+        stage = rankers.load_second_stage(ranker)
+        shelf = shelves.current(
+            context.catalogue, stage=stage, item_vectors=context.item_vectors, now=context.now
+        )
     except ArtifactError as error:
-        _log_once(str(error))
+        assert ranker is not None
+        rankers.set_aside(ranker, because=error)
         return given
     except DatabaseError as error:
         logger.warning("the ranker was left out: %s", error)
@@ -111,7 +110,8 @@ def _ranked(
     has_vector = shelf.vectors[[candidate.row for candidate in candidates]].any(axis=1)
     places = np.flatnonzero(has_vector)[:MAX_RANKED]
     head = [candidates[place] for place in places]
-    tail = [candidate for place, candidate in enumerate(candidates) if place not in set(places.tolist())]
+    ranked = set(places.tolist())
+    tail = [candidate for place, candidate in enumerate(candidates) if place not in ranked]
     if not head:
         return RankedList(candidates=list(candidates))
     seen = {name: values[places] for name, values in (windows or {}).items()}
@@ -144,8 +144,3 @@ def _source_code(source: str) -> int:
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-@lru_cache(maxsize=64)
-def _log_once(message: str) -> None:
-    logger.warning("the ranker was left out: %s", message)

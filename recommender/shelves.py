@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-from django.db import connection
+from django.db import connection, transaction
 
 from ml.ranking.features import INTEREST_DAYS, INTEREST_REACH_DAYS, Shelf, relative
 from ml.ranking.neighbours import Neighbours
@@ -103,7 +103,8 @@ def _count_interest(now: datetime) -> _Counted:
         "second": second,
         "third": third,
     }
-    with connection.cursor() as cursor:
+    # A savepoint, so that a failed query leaves the caller's transaction usable.
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_INTEREST, values)
         rows = sorted(cursor.fetchall())
     table = np.array(rows, dtype=np.float64).reshape(len(rows), 1 + len(INTEREST_DAYS))

@@ -74,7 +74,7 @@ class DeepFmRanker:
         squares_C = inputs_CF**2 @ (vectors_FD**2).sum(axis=1)
         pairs_C = 0.5 * ((summed_CD**2).sum(axis=1) - squares_C)
         parts_CFD = inputs_CF[:, :, None] * vectors_FD
-        hidden_CW = parts_CFD.reshape(len(features), -1)
+        hidden_CW = parts_CFD.reshape(len(features), vectors_FD.size)
         for layer in HIDDEN:
             hidden_CW = np.maximum(hidden_CW @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"], 0)
         deep_C = hidden_CW @ weights[f"{LAST}.weight"][0] + weights[f"{LAST}.bias"][0]
