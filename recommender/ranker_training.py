@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.utils import timezone
@@ -20,14 +19,11 @@ from ml.ranking.lists import ListRanker, RankingLists, joined
 from ml.ranking.rankers import SecondStage
 from ml.ranking.shelves import neighbours_of
 from recommender import copying, datasets, ranker_lists, rankers, versions
+from recommender.held_out import Held
 from recommender.models import ModelVersion, Ranker
 
-if TYPE_CHECKING:  # torch takes seconds to import, and only training processes need it
-    from ml.training import TrainedModel
-
-# Of all events in time order: the rankers learn from the part between, and are judged on the last.
-LEARN_SHARE, TEST_SHARE = 0.30, 0.15
-TEST_LISTS = 0.2  # of logged lists
+TEST_SHARE = 0.2  # of the events, or of the logged lists: the last of them, on which rankers are judged
+LEARN_SHARE = 0.2  # of the events before those: the last of them, which rankers learn from
 ALL = "all"
 
 OnProgress = Callable[[str, float, str], None]
@@ -60,15 +56,17 @@ def train(
     kinds: Sequence[str] = second_stages.KINDS,
     activate: bool = True,
     seed: int = 7,
+    held: Held | None = None,
     on_progress: OnProgress | None = None,
 ) -> Trained:
     """Return new rankers of these kinds for the active version, each registered beside its comparison.
 
     Where enough logged lists have an outcome (RANKER_LEAST_IMPRESSIONS), rankers learn from them, by the
     feature values that the impressions kept. Else two trials of the two-tower model stand for the past: one
-    of the first 70 % of events brings the candidates that rankers learn from, by what shoppers did next; one
-    of the first 85 % those that they are judged on. Then each is fitted to both. What does not beat the
-    retrieval order beyond chance is rejected; of the others the best is activated, if `activate` says so.
+    of the first 64 % of events brings the candidates that rankers learn from, by what shoppers did next; one
+    of the first 80 % (`held`, where there is one already) those that they are judged on. Then each is fitted
+    to both. What does not beat the retrieval order beyond chance is rejected; of the others the best is
+    activated, if `activate` says so.
 
     Raises NoVersion, TooFewLists, NotEnoughData and ArtifactError; the ranker before is used on.
     """
@@ -82,67 +80,75 @@ def train(
     if enough:
         material, data = _of_impressions(logged, kinds=kinds, seed=seed), datasets.build_dataset()
     else:
-        material, data = _of_interactions(version, kinds=kinds, seed=seed, report=report)
+        material, data = _of_interactions(version, kinds=kinds, seed=seed, held=held, report=report)
     report("Fitting to all lists", 0.9, "")
     stages = _fit_all(kinds, lists=material.lists, data=data, seed=seed)
     made = [_register(stage, version=version, material=material) for stage in stages]
     best_first = sorted(made, key=lambda ranker: -material.comparison.rows[ranker.kind][judging.NDCG])
+    activated = _activate_best(best_first) if activate else None
     return Trained(
-        rankers=best_first,
+        rankers=[activated if ranker == activated else ranker for ranker in best_first],
         comparison=material.comparison,
-        activated=_activate_best(best_first) if activate else None,
+        activated=activated,
     )
 
 
-def train_after_version() -> Trained | None:
-    """Return the ranker trained for a version that has just been activated; None where none is wanted."""
+def train_after_version(held: Held | None) -> Trained | None:
+    """Return the ranker trained for a version that has just been activated; None where none is wanted.
+
+    `held` is the trial of its training, which saves a trial of our own.
+    """
     wanted = settings.RANKER_AFTER_TRAINING
     if wanted == "none":
         return None
-    return train(kinds=second_stages.KINDS if wanted == ALL else (wanted,))
+    return train(kinds=second_stages.KINDS if wanted == ALL else (wanted,), held=held)
 
 
 def _of_impressions(lists: RankingLists, *, kinds: Sequence[str], seed: int) -> _Material:
     """Learn from the earlier lists, judge on the last fifth of them."""
-    earlier, later = lists.split(last_share=TEST_LISTS)
+    earlier, later = lists.split(last_share=TEST_SHARE)
     fitted, seconds = _fitted(kinds, lists=earlier, seed=seed)
     return _Material(comparison=judging.compare_logged(fitted, lists=later, seconds=seconds), lists=lists)
 
 
 def _of_interactions(
-    version: ModelVersion, *, kinds: Sequence[str], seed: int, report: OnProgress
+    version: ModelVersion, *, kinds: Sequence[str], seed: int, held: Held | None, report: OnProgress
 ) -> tuple[_Material, Dataset]:
     now = timezone.now()
     config = TrainConfig.from_dict(ModelVersion.objects.get(pk=version.pk).config)
-    first, second = _cuts(now)
+    first, second = _cuts(now, second=held.cut if held else None)
     report("First trial", 0.05, "Candidates to learn from")
-    earlier, _ = _examples(config, cut=first, until=second, now=now)
+    earlier = _examples(_held(config, cut=first, now=now), until=second)
     fitted, seconds = _fitted(kinds, lists=earlier.lists, seed=seed)
     report("Second trial", 0.45, "Candidates to judge by")
-    later, data = _examples(config, cut=second, until=None, now=now)
-    comparison = judging.compare(fitted, examples=later, dataset=data, cut=second, seed=seed, seconds=seconds)
-    return _Material(comparison=comparison, lists=joined([earlier.lists, later.lists])), data
+    held = held or _held(config, cut=second, now=now)
+    later = _examples(held, until=None)
+    comparison = judging.compare(
+        fitted, examples=later, dataset=held.data, cut=second, seed=seed, seconds=seconds
+    )
+    return _Material(comparison=comparison, lists=joined([earlier.lists, later.lists])), held.data
 
 
-def _cuts(now: datetime) -> tuple[int, int]:
+def _cuts(now: datetime, *, second: int | None) -> tuple[int, int]:
     """Return the seconds at which the lists to learn from, and those to judge by, are looked at."""
     times = copying.read_interactions(before=now, kinds=KINDS)["timestamp"]
     times.sort()
-    return cut_in_time(times, last_share=LEARN_SHARE), cut_in_time(times, last_share=TEST_SHARE)
+    second = cut_in_time(times, last_share=TEST_SHARE) if second is None else second
+    return cut_in_time(times[times < second], last_share=LEARN_SHARE), second
 
 
-def _examples(config: TrainConfig, *, cut: int, until: int | None, now: datetime) -> tuple[Examples, Dataset]:
-    """Return the examples at a cut of a model of what was before it, and the data with features as of it."""
-    data = datasets.build_dataset(as_of=now, features_as_of=datetime.fromtimestamp(cut, tz=UTC))
-    model = _trial_model(data, config=config, cut=cut)
-    return examples_at(data, model=model, cut=cut, until=until), data
-
-
-def _trial_model(data: Dataset, *, config: TrainConfig, cut: int) -> "TrainedModel":
+def _held(config: TrainConfig, *, cut: int, now: datetime) -> Held:
+    """Return a model of what was before the cut, by settled settings, and the data with features as of it."""
     # Training needs torch, which takes seconds to import; web processes import this module through the admin.
     from ml import training
 
-    return training.train(replace(data, interactions=data.interactions.before(cut)), config)
+    data = datasets.build_dataset(as_of=now, features_as_of=datetime.fromtimestamp(cut, tz=UTC))
+    model = training.train(replace(data, interactions=data.interactions.before(cut)), config)
+    return Held(data=data, cut=cut, model=model)
+
+
+def _examples(held: Held, *, until: int | None) -> Examples:
+    return examples_at(held.data, model=held.model, cut=held.cut, until=until)
 
 
 def _fitted(

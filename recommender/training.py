@@ -98,7 +98,7 @@ def _train_and_activate(run: TrainingRun, *, report: Reporter, force: bool) -> N
     _publish(version, model=model, data=data, report=report)
     _activate(run, version=version)
     _refresh_feature_store(run)
-    _train_ranker(run)
+    _train_ranker(run, trial=trial)
 
 
 def _fit_everything(data: Dataset, *, config: TrainConfig, report: Reporter) -> "TrainedModel":
@@ -189,10 +189,10 @@ def _refresh_feature_store(run: TrainingRun) -> None:
         )
 
 
-def _train_ranker(run: TrainingRun) -> None:
+def _train_ranker(run: TrainingRun, *, trial: held_out.Trial) -> None:
     """Train the ranker of the version that now serves; without one its retrieval order stands."""
     try:
-        trained = ranker_training.train_after_version()
+        trained = ranker_training.train_after_version(trial.held)
     except Exception as error:
         logger.warning("training the ranker failed: %s", error, exc_info=not isinstance(error, ValueError))
         _add_to_log(run, line=f"No ranker was trained ({error}); pages keep the retrieval order.")

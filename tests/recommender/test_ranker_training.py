@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from ml import training as towers
+from ml.config import TrainConfig
 from ml.data import Histories
 from ml.ranking.examples import past_of
 from ml.ranking.features import FEATURES, features_of
@@ -21,6 +22,7 @@ from ml.ranking.shelves import shelf_of
 from recommender import (
     datasets,
     feature_logs,
+    held_out,
     ranker_lists,
     ranker_training,
     rankers,
@@ -71,7 +73,7 @@ def test_rankers_learn_from_the_past_and_stand_beside_the_retrieval_order(versio
 
 
 def test_nothing_after_a_cut_is_known_at_it(version: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 320 events the 225th and the 273rd are the cuts; towers and features know what was before."""
+    """Of 320 events the 206th and the 257th are the cuts; towers and features know what was before."""
     asked: list[datetime] = []
     known: list[int] = []
     build, fit = datasets.build_dataset, towers.train
@@ -89,8 +91,25 @@ def test_nothing_after_a_cut_is_known_at_it(version: ModelVersion, monkeypatch: 
     ranker_training.train(kinds=("lightgbm",))
     moments = Interaction.objects.values_list("occurred_at", flat=True)
     seconds = sorted(int(moment.timestamp()) for moment in moments)
-    assert [int(moment.timestamp()) for moment in asked] == [seconds[224], seconds[272]]
-    assert known[0] < seconds[224] <= known[1] < seconds[272]
+    assert [int(moment.timestamp()) for moment in asked] == [seconds[205], seconds[256]]
+    assert known[0] < seconds[205] <= known[1] < seconds[256]
+
+
+def test_a_trial_is_not_repeated(version: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = held_out.evaluate_held_out(TrainConfig.from_dict(SETTLED))
+    known: list[int] = []
+    fit = towers.train
+
+    def counted(data: Any, *args: Any, **options: Any) -> Any:
+        known.append(len(data.interactions))
+        return fit(data, *args, **options)
+
+    monkeypatch.setattr(towers, "train", counted)
+    found = ranker_training.train(kinds=("lightgbm",), held=trial.held)
+    assert known == [205]
+    assert found.comparison.rows["two_tower"] == pytest.approx(
+        {name: trial.metrics["rows"]["two_tower"][name] for name in found.comparison.rows["two_tower"]}
+    )
 
 
 def test_what_is_no_better_is_rejected_and_the_one_before_stays(
@@ -278,4 +297,4 @@ def test_a_new_version_gets_its_ranker_and_a_failure_is_a_line(
     assert run.state == "succeeded"
     assert "No ranker was trained (there are 3 lists)" in run.log
     settings.RANKER_AFTER_TRAINING = "none"
-    assert training.ranker_training.train_after_version() is None
+    assert training.ranker_training.train_after_version(None) is None
