@@ -4,7 +4,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from django.db import DatabaseError
@@ -118,16 +117,27 @@ def _ranked(
     features = features_for(head, context=context, shelf=shelf, windows=seen)
     scores = stage.ranker.score(_chosen(features, names=stage.ranker.names))
     order = np.argsort(-scores, kind="stable")
-    best_first = [replace(head[place], score=float(scores[place])) for place in order]
+    best_first = [_scored(head[place], score=float(scores[place])) for place in order]
     lowest = best_first[-1].score
     behind = [
-        replace(candidate, score=lowest - BELOW * place) for place, candidate in enumerate(tail, start=1)
+        _scored(candidate, score=lowest - BELOW * place) for place, candidate in enumerate(tail, start=1)
     ]
     return RankedList(
         candidates=best_first + behind,
         ranker_id=ranker.pk,
         feature_names=FEATURES,
         features={candidate.product_id: row for candidate, row in zip(head, features, strict=True)},
+    )
+
+
+def _scored(candidate: Candidate, *, score: float) -> Candidate:
+    """Return the candidate with another score; dataclasses.replace takes four times as long."""
+    return Candidate(
+        row=candidate.row,
+        product_id=candidate.product_id,
+        source=candidate.source,
+        score=score,
+        reason=candidate.reason,
     )
 
 

@@ -42,7 +42,7 @@ def current(catalogue: Snapshot, *, stage: SecondStage, item_vectors: np.ndarray
     One query in two minutes; the columns are made when the catalogue or the ranker changes.
     """
     facts = _facts.of(catalogue, stage=stage)
-    return replace(facts, interest=relative(_interest.of(catalogue, now=now)), vectors=item_vectors)
+    return replace(facts, interest=_interest.of(catalogue, now=now), vectors=item_vectors)
 
 
 def forget() -> None:
@@ -66,14 +66,18 @@ class _Interest:
     def __init__(self) -> None:
         self._counting = threading.Lock()
         self._counted: _Counted | None = None
+        self._placed: tuple[_Counted, str, np.ndarray] | None = None
 
     def of(self, catalogue: Snapshot, *, now: datetime) -> np.ndarray:
-        """Return (I, 3) by the catalogue's rows."""
-        counted = self._fresh(now)
-        rows = catalogue.rows_of(counted.product_id)
-        interest = np.zeros((len(catalogue), len(INTEREST_DAYS)))
-        interest[rows[rows >= 0]] = counted.interest[rows >= 0]
-        return interest
+        """Return (I, 3) float32 by the catalogue's rows, relative to the mean of their columns."""
+        counted, placed = self._fresh(now), self._placed
+        if placed is None or placed[0] is not counted or placed[1] != catalogue.revision:
+            rows = catalogue.rows_of(counted.product_id)
+            interest = np.zeros((len(catalogue), len(INTEREST_DAYS)))
+            interest[rows[rows >= 0]] = counted.interest[rows >= 0]
+            placed = (counted, catalogue.revision, relative(interest))
+            self._placed = placed
+        return placed[2]
 
     def forget(self) -> None:
         """Count anew for the next list."""
@@ -114,35 +118,41 @@ def _count_interest(now: datetime) -> _Counted:
 
 
 class _Facts:
-    """The columns that change only with the catalogue or the ranker, made once for both."""
+    """The columns that change only with the catalogue, and the neighbours, with its products alone."""
 
     def __init__(self) -> None:
-        self._made: tuple[tuple[str, int], SecondStage, Shelf] | None = None
+        self._made: tuple[str, SecondStage, Shelf] | None = None
+        self._moved: tuple[np.ndarray, SecondStage, Neighbours, Neighbours] | None = None
 
     def of(self, catalogue: Snapshot, *, stage: SecondStage) -> Shelf:
         """Return a shelf without interest and vectors."""
-        made, key = self._made, (catalogue.revision, len(catalogue))
-        if made is not None and made[0] == key and made[1] is stage:
-            return made[2]
-        shelf = _shelf_of_catalogue(catalogue, stage=stage)
-        self._made = (key, stage, shelf)
-        return shelf
+        made = self._made
+        if made is None or made[0] != catalogue.revision or made[1] is not stage:
+            follows, alike = self._neighbours(catalogue, stage=stage)
+            made = (catalogue.revision, stage, _columns_of(catalogue, follows=follows, alike=alike))
+            self._made = made
+        return made[2]
 
     def forget(self) -> None:
         """Make them anew for the next list."""
-        self._made = None
+        self._made = self._moved = None
+
+    def _neighbours(self, catalogue: Snapshot, *, stage: SecondStage) -> tuple[Neighbours, Neighbours]:
+        """Return both by the catalogue's rows; moved only when a product comes or goes."""
+        moved, ids = self._moved, catalogue.product_id
+        if moved is None or moved[1] is not stage or not np.array_equal(moved[0], ids):
+            rows = catalogue.rows_of(stage.item_ids)
+            follows = stage.follows.moved(rows, num_rows=len(ids))
+            moved = (ids, stage, follows, stage.alike.moved(rows, num_rows=len(ids)))
+            self._moved = moved
+        return moved[2], moved[3]
 
 
-def _shelf_of_catalogue(catalogue: Snapshot, *, stage: SecondStage) -> Shelf:
-    row_of_item = catalogue.rows_of(stage.item_ids)
+def _columns_of(catalogue: Snapshot, *, follows: Neighbours, alike: Neighbours) -> Shelf:
     ids, place = np.unique(catalogue.category_id, return_inverse=True)
     tops = [catalogue.category_path.get(pk, "").split("/", maxsplit=1)[0] for pk in ids.tolist()]
     brand = catalogue.brand.astype(np.int64)
     named = np.array([bool(name) for name in catalogue.brands] or [False])
-
-    def moved(neighbours: Neighbours) -> Neighbours:
-        return neighbours.moved(row_of_item, num_rows=len(catalogue))
-
     return Shelf(
         category=catalogue.category_id,
         department=codes_of(tops)[place] if len(ids) else np.zeros(0, dtype=np.int64),
@@ -154,8 +164,8 @@ def _shelf_of_catalogue(catalogue: Snapshot, *, stage: SecondStage) -> Shelf:
         released_at=catalogue.released_at,
         interest=np.zeros((len(catalogue), len(INTEREST_DAYS))),
         vectors=np.zeros((len(catalogue), 0)),
-        follows=moved(stage.follows),
-        alike=moved(stage.alike),
+        follows=follows,
+        alike=alike,
     )
 
 

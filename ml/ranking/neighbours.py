@@ -16,7 +16,7 @@ class Neighbours:
     """For each item those that go with it, as CSR, each with how well."""
 
     offsets: np.ndarray  # (I + 1,) int64
-    item_index: np.ndarray  # (N,) int32, ascending within an item
+    item_index: np.ndarray  # (N,) int32
     weight: np.ndarray  # (N,) float32
 
     @classmethod
@@ -64,10 +64,13 @@ class Neighbours:
         """The neighbours by other rows: (I,) the new row of each item, -1 for one that has gone."""
         first = np.repeat(row_of_item, np.diff(self.offsets))
         second = row_of_item[self.item_index]
-        kept = (first >= 0) & (second >= 0)
-        shape = (num_rows, num_rows)
-        return Neighbours.of_matrix(
-            sparse.csr_matrix((self.weight[kept], (first[kept], second[kept])), shape=shape)
+        kept = np.flatnonzero((first >= 0) & (second >= 0))
+        order = kept[np.argsort(first[kept], kind="stable")]
+        sizes = np.bincount(first[kept], minlength=num_rows)
+        return Neighbours(
+            offsets=np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+            item_index=second[order].astype(np.int32),
+            weight=self.weight[order],
         )
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
