@@ -43,7 +43,6 @@ class LightGbmRanker:
             "num_leaves": LEAVES,
             "learning_rate": LEARNING_RATE,
             "min_data_in_leaf": LEAST_IN_LEAF,
-            "min_data_in_bin": 3,
             "lambda_l2": RIDGE,
             "feature_fraction": COLUMN_SHARE,
             "bagging_fraction": ROW_SHARE,
