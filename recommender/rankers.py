@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from ml.folders import ArtifactError
@@ -137,6 +137,27 @@ def set_aside(ranker: Ranker, *, because: ArtifactError) -> None:
 def load_second_stage(ranker: Ranker) -> SecondStage:
     """Return the ranker's files, read once per process. Raises ArtifactError for damaged or foreign ones."""
     return _read_second_stage(str(folder_of(ranker)), ranker.artifact_sha256)
+
+
+def warm() -> threading.Thread:
+    """Start loading the active ranker in a background thread; for the start of a web process.
+
+    The library of trees alone takes a second or two, which no page should wait for.
+    """
+    thread = threading.Thread(target=_warm, name="ranker-warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def _warm() -> None:
+    try:
+        ranker = active_ranker()
+        if ranker is not None:
+            load_second_stage(ranker)
+    except (ArtifactError, DatabaseError) as error:
+        logger.info("no ranker was loaded ahead of the first page: %s", error)
+    finally:
+        connection.close()
 
 
 @lru_cache(maxsize=2)

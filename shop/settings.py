@@ -248,4 +248,8 @@ LOGGING = {
 }
 
 # Named here because the shop imports nothing of the recommender; called by shop.wsgi and shop.asgi.
-WARM_UP = ["recommender.features.warm_in_background", "recommender.encoders.warm"]
+WARM_UP = [
+    "recommender.features.warm_in_background",
+    "recommender.encoders.warm",
+    "recommender.rankers.warm",
+]

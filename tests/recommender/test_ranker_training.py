@@ -195,6 +195,18 @@ def follow(impression: Impression, place: int, kind: str = "click") -> None:
     )
 
 
+def test_a_web_process_loads_its_ranker_before_the_first_page(version: ModelVersion) -> None:
+    ranker = active_ranker(version)
+    rankers._read_second_stage.cache_clear()
+    rankers.warm().join(30)
+    loaded = rankers._read_second_stage.cache_info()
+    assert rankers.load_second_stage(ranker).ranker.kind == "lightgbm"
+    assert rankers._read_second_stage.cache_info().hits == loaded.hits + 1
+    (rankers.folder_of(ranker) / "trees.txt").unlink()
+    rankers._read_second_stage.cache_clear()
+    rankers.warm().join(30)  # a line in the log, and no more
+
+
 def test_training_reads_the_very_features_that_serving_saw(version: ModelVersion) -> None:
     active_ranker(version)
     impression, ranked = served_list(version, User.objects.earliest("pk"))
