@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 PYTEST_FLAGS ?=
 export UV_HTTP_TIMEOUT := 300
 
-.PHONY: help demo run test lint format bench bench-model bench-large clean browser
+.PHONY: help demo run test lint format bench bench-model bench-ranking bench-large clean browser
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,11 @@ bench-model: $(STAMP) ## Measure the model beside its baselines, on real data an
 	$(BIN)/python -m ml.benchmark --interactions $(RETAIL)/interactions.csv --split last \
 		$(CONTENT) --json .bench/retail-last-content.json
 	$(BIN)/python tests/bench/generated.py --json .bench/generated.json
+
+bench-ranking: $(STAMP) ## Measure the second stage: each ranker beside the retrieval order, on real data
+	mkdir -p .bench
+	$(BIN)/python tests/bench/online_retail.py $(DATA)/online-retail/online_retail.csv.gz $(RETAIL)
+	$(BIN)/python -m tests.bench.ranking $(RETAIL) --seeds $(BENCH_SEEDS) --json .bench/ranking.json
 
 bench: $(STAMP) ## Measure the loop on this machine: import, train, recommend
 	$(BIN)/python tests/bench/loop.py

@@ -5,6 +5,7 @@
 import numpy as np
 
 BREADTH_AT = 54.0  # events of a user whose vector has length 1
+POPULARITY_COLUMNS = 2  # at the end of stored vectors; what comes before says where an item points
 FEW_EVENTS = 10  # below this the length stays: a newcomer is no specialist
 
 
@@ -20,3 +21,10 @@ def popularity_columns(num_events: np.ndarray | int) -> np.ndarray:
     """
     share_B = 0.5 ** np.asarray(num_events, dtype=np.float64)
     return np.stack([share_B, np.ones_like(share_B)], axis=-1).astype(np.float32)
+
+
+def without_popularity(vector: np.ndarray) -> np.ndarray:
+    """(V,) float32: a stored vector by which the near are found, not the near and popular."""
+    near = np.array(vector, dtype=np.float32)
+    near[-POPULARITY_COLUMNS:] = 0.0
+    return near

@@ -23,7 +23,7 @@ class TrainedModel:
     """Towers, feature specs and the item vectors that histories are read through.
 
     Stored vectors hold the towers' D columns, those of ml.affinity and two for popularity, so that
-    user @ item.T is exactly the model's score; two items are near by [:, :-2].
+    user @ item.T is exactly the model's score; two items are near by [:, :-POPULARITY_COLUMNS].
     """
 
     network: TwoTower

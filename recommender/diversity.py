@@ -11,6 +11,7 @@ from hashlib import blake2b
 import numpy as np
 from django.conf import settings
 
+from ml.breadth import POPULARITY_COLUMNS
 from recommender import exposures, windows
 from recommender.candidates import Candidate, Reason
 from recommender.context import Context
@@ -184,7 +185,7 @@ def _caps(context: Context, *, mix: Mix, row_N: np.ndarray) -> list[_Cap]:
 
 def _directions(item_vectors: np.ndarray, *, rows: np.ndarray) -> np.ndarray:
     """Return (N, D) item vectors of length 1 without the popularity column; zeros stay zeros."""
-    vectors_ND = item_vectors[rows, :-1]
+    vectors_ND = item_vectors[rows, :-POPULARITY_COLUMNS]
     lengths_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
     return vectors_ND / np.maximum(lengths_N1, 1e-12)
 
@@ -236,7 +237,7 @@ def _new_rows(context: Context, *, seed: int, without: set[int], well_known: Kno
         rows = rows[~np.isin(catalogue.product_id[rows], [*without, *well_known()])]
     if len(rows) <= NEAR or context.user_vector is None or context.item_vectors is None:
         return rows
-    score_R = context.item_vectors[rows, :-1] @ context.user_vector[:-1]
+    score_R = context.item_vectors[rows, :-POPULARITY_COLUMNS] @ context.user_vector[:-POPULARITY_COLUMNS]
     return rows[np.argpartition(-score_R, NEAR)[:NEAR]]
 
 

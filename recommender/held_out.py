@@ -3,19 +3,31 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.utils import timezone
 
 from ml import evaluation
 from ml.config import TrainConfig
-from ml.data import KINDS, cut_in_time
+from ml.data import KINDS, Dataset, cut_in_time
 from recommender import copying, datasets
+
+if TYPE_CHECKING:  # torch takes seconds to import, and web processes import this module through the admin
+    from ml.training import TrainedModel
 
 TEST_SHARE = 0.2
 OnProgress = Callable[[str, float, str], None]
 ShouldStop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A model of what was before the cut, and all data, with features as of the cut."""
+
+    data: Dataset
+    cut: int  # seconds
+    model: "TrainedModel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +37,7 @@ class Trial:
     metrics: dict[str, Any]  # as ml.evaluation.Evaluation.to_dict gives them
     table: str
     config: TrainConfig  # with what the trial settled: half-life and number of epochs
+    held: Held | None = None  # what was judged, for whoever has more to ask of it
 
 
 def evaluate_held_out(
@@ -60,7 +73,12 @@ def evaluate_held_out(
     )
     report("evaluate", 0.9, "Judging the model beside its baselines")
     result = evaluation.evaluate(data, cut=cut, model=model, k=k, seed=seed)
-    return Trial(metrics=result.to_dict(), table=result.table(), config=TrainConfig.from_dict(model.config))
+    return Trial(
+        metrics=result.to_dict(),
+        table=result.table(),
+        config=TrainConfig.from_dict(model.config),
+        held=Held(data=data, cut=cut, model=model),
+    )
 
 
 def _cut(now: datetime) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.breadth import without_popularity
 from recommender import copying, embeddings, item_matrix
 from recommender.models import ModelVersion, UserEmbedding
 from recommender.retrieval.nearest import (
@@ -115,5 +116,5 @@ def _queries(version: ModelVersion, *, vectors: np.ndarray, number: int) -> list
     found = UserEmbedding.objects.filter(version=version).order_by("pk").values_list("vector", flat=True)
     queries = [np.array(vector, dtype=np.float32) for vector in found[:number]]
     if not queries:
-        queries = [np.append(vector[:-1], 0.0).astype(np.float32) for vector in vectors[:number]]
+        queries = [without_popularity(vector) for vector in vectors[:number]]
     return queries

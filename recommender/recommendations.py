@@ -3,11 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from recommender import diversity, filtering, impressions, ranking, rules
+from recommender import diversity, feature_logs, filtering, impressions, ranking, rules
 from recommender.candidates import Candidate, RankedList, Reason
 from recommender.context import Context
 from recommender.gathering import Gathered, gather
@@ -263,19 +262,8 @@ def _served(page: _Page, *, context: Context, ranked: RankedList) -> Recommended
             sources=served.sources,
             reasons=served.reasons,
             ranker_id=ranked.ranker_id,
-            features=_features(page.chosen, ranked=ranked),
+            features=feature_logs.to_log(ranked, product_ids=[product.pk for product in page.products]),
         ),
         otherwise=served.impression_id,
     )
     return replace(served, impression_id=impression_id)
-
-
-def _features(chosen: Sequence[Candidate], *, ranked: RankedList) -> dict[str, Any] | None:
-    """What the ranker saw of each position, as an impression keeps it; None where there was no ranker."""
-    if not ranked.features:
-        return None
-    values = [ranked.features.get(candidate.product_id) for candidate in chosen]
-    return {
-        "names": list(ranked.feature_names),
-        "values": [None if row is None else np.asarray(row).tolist() for row in values],
-    }

@@ -3,7 +3,8 @@
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from recommender import co_purchases, content, impressions, runs, training
+from ml.ranking.rankers import KINDS
+from recommender import co_purchases, content, impressions, ranker_training, runs, training
 from recommender.models import TrainingRun
 from shop.embedded import ServiceError
 
@@ -16,6 +17,13 @@ class QueueDown(Exception):
 def train(run_id: int) -> None:
     """Carry out a requested run; a message delivered twice trains once."""
     training.execute(run_id)
+
+
+@shared_task
+def train_ranker(kind: str = ranker_training.ALL, *, activate: bool = True) -> None:
+    """Train rankers of one kind, or of all, for the active version."""
+    kinds = KINDS if kind == ranker_training.ALL else (kind,)
+    ranker_training.train(kinds=kinds, activate=activate)
 
 
 @shared_task

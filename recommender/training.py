@@ -15,7 +15,17 @@ from django.utils import timezone
 
 from ml.config import TrainConfig
 from ml.data import Dataset
-from recommender import datasets, features, gate, held_out, publishing, revisions, runs, versions
+from recommender import (
+    datasets,
+    features,
+    gate,
+    held_out,
+    publishing,
+    ranker_training,
+    revisions,
+    runs,
+    versions,
+)
 from recommender.models import ModelVersion, TrainingRun
 from recommender.runs import OnProgress, Reporter, State
 
@@ -100,6 +110,7 @@ def _train_and_activate(run: TrainingRun, *, report: Reporter, force: bool) -> N
     _publish(version, model=model, data=data, report=report)
     _activate(run, version=version)
     _refresh_feature_store(run)
+    _train_ranker(run, trial=trial)
 
 
 def _fit_everything(data: Dataset, *, config: TrainConfig, report: Reporter) -> "TrainedModel":
@@ -185,10 +196,26 @@ def _refresh_feature_store(run: TrainingRun) -> None:
         features.materialize()
     except Exception as error:
         logger.exception("materialising the feature store failed")
-        line = runs.stamped(
-            f"The feature store was not refreshed ({error}); pages read the database instead."
+        _add_to_log(
+            run, line=f"The feature store was not refreshed ({error}); pages read the database instead."
         )
-        TrainingRun.objects.filter(pk=run.pk).update(log=Concat(F("log"), Value(line)))
+
+
+def _train_ranker(run: TrainingRun, *, trial: held_out.Trial) -> None:
+    """Train the ranker of the version that now serves; without one its retrieval order stands."""
+    try:
+        trained = ranker_training.train_after_version(trial.held)
+    except Exception as error:
+        logger.warning("training the ranker failed: %s", error, exc_info=not isinstance(error, ValueError))
+        _add_to_log(run, line=f"No ranker was trained ({error}); pages keep the retrieval order.")
+        return
+    if trained is not None:
+        used = trained.activated or "no ranker beats the retrieval order, which stands"
+        _add_to_log(run, line=f"Second stage: {used}.")
+
+
+def _add_to_log(run: TrainingRun, *, line: str) -> None:
+    TrainingRun.objects.filter(pk=run.pk).update(log=Concat(F("log"), Value(runs.stamped(line))))
 
 
 def _stoppable(work: Callable[[], Any]) -> Any:

@@ -120,6 +120,15 @@ class Env(BaseSettings):
     IMPRESSION_DAYS: int = Field(
         90, ge=1, le=3650, description="Days for which the lists that were shown are kept."
     )
+    RANKER_AFTER_TRAINING: Literal["none", "lightgbm", "xgboost", "deepfm", "all"] = Field(
+        "lightgbm",
+        description="The ranker to train for each new version, in two more short trainings; or none.",
+    )
+    RANKER_LEAST_IMPRESSIONS: int = Field(
+        1000,
+        ge=20,
+        description="Logged lists with an outcome from which rankers learn; below it, held-out interactions.",
+    )
 
     @field_validator("DEBUG")
     @classmethod

@@ -222,6 +222,10 @@ REST_FRAMEWORK = {
 BUFFER_IMPRESSIONS = env.BUFFER_IMPRESSIONS
 IMPRESSION_DAYS = env.IMPRESSION_DAYS
 
+# The second stage
+RANKER_AFTER_TRAINING = env.RANKER_AFTER_TRAINING
+RANKER_LEAST_IMPRESSIONS = env.RANKER_LEAST_IMPRESSIONS
+
 # Background work
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -265,4 +269,5 @@ WARM_UP = [
     "recommender.gathering.warm_in_background",
     "recommender.features.warm_in_background",
     "recommender.encoders.warm",
+    "recommender.rankers.warm",
 ]

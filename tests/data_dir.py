@@ -30,3 +30,5 @@ OUR_DATA_DIR = _choose_data_dir()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests read what a page showed right after it; those of the buffer turn it on.
 os.environ.setdefault("BUFFER_IMPRESSIONS", "false")
+# Two more trainings a run, which only the tests of the ranker look at.
+os.environ.setdefault("RANKER_AFTER_TRAINING", "none")

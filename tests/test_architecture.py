@@ -27,6 +27,8 @@ HEAVY = {
     "safetensors",
     "pandas",
     "timm",
+    "lightgbm",  # which brings pandas
+    "xgboost",
 }
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 

@@ -2,6 +2,7 @@
 
 from recommender.admin.events import ImpressionAdmin, InteractionAdmin, RecommendationAdmin
 from recommender.admin.model_versions import ModelVersionAdmin
+from recommender.admin.rankers import RankerAdmin
 from recommender.admin.rules import BusinessRuleAdmin
 from recommender.admin.training_runs import TrainingRunAdmin
 
@@ -10,6 +11,7 @@ __all__ = [
     "ImpressionAdmin",
     "InteractionAdmin",
     "ModelVersionAdmin",
+    "RankerAdmin",
     "RecommendationAdmin",
     "TrainingRunAdmin",
 ]

@@ -7,6 +7,9 @@ from recommender import gate
 
 NAMES = {
     "two_tower": "Two-tower model",
+    "lightgbm": "with LightGBM",
+    "xgboost": "with XGBoost",
+    "deepfm": "with DeepFM",
     "category_rule": "Category rule",
     "item_knn": "Item k-NN",
     "decayed_cooccurrence": "Decayed co-occurrence",

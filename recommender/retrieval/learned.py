@@ -4,6 +4,7 @@
 
 import numpy as np
 
+from ml.breadth import POPULARITY_COLUMNS, without_popularity
 from ml.data import KINDS, weights_of
 from recommender import item_matrix
 from recommender.candidates import Candidate, Reason
@@ -41,8 +42,7 @@ def similar(context: Context, k: int) -> list[Candidate]:
     vectors = _vectors_of(context, product_ids=context.anchor_ids)
     if not len(vectors):
         return []
-    query = vectors.mean(axis=0)
-    query[-1] = 0.0  # the popularity bias: what is near is wanted here, not what is near and popular
+    query = without_popularity(vectors.mean(axis=0))  # what is near is wanted, not what is near and popular
     rows, scores = nearest(context, query=query, k=k, allowed=context.allowed)
     viewed = {row.product_id for row in context.history}.intersection(context.anchor_ids)
     reason = Reason(kind="viewed", product_id=viewed.pop()) if len(viewed) == 1 else None
@@ -98,5 +98,5 @@ def _liked(context: Context) -> dict[int, Reason]:
 
 def _directions(vectors_ND: np.ndarray) -> np.ndarray:
     """The vectors without the popularity bias, of length 1; zeros stay zeros."""
-    directions = vectors_ND[:, :-1]
+    directions = vectors_ND[:, :-POPULARITY_COLUMNS]
     return directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
