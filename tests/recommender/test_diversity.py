@@ -36,7 +36,7 @@ def _nothing_set(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def vectors(*directions: tuple[float, float], bias: float = 0.0) -> np.ndarray:
-    return np.array([(*direction, bias) for direction in directions], dtype=np.float32)
+    return np.array([(*direction, 0.0, bias) for direction in directions], dtype=np.float32)
 
 
 def arranged(rows: list[int], **context: Any) -> list[int]:
