@@ -204,7 +204,7 @@ def test_exploration_tries_what_is_near_the_shopper(settings: Any) -> None:
     context = made_context(
         newcomers(200, new=range(60, 200)),
         item_vectors=vectors(*directions),
-        user_vector=np.array([1, 0, 1], dtype=np.float32),
+        user_vector=np.array([1, 0, 1, 1], dtype=np.float32),
     )
     assert {each.row % 2 for each in explored(context)} == {1}
 
