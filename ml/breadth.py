@@ -14,12 +14,12 @@ def breadth_scale(num_events: int, *, breadth: float) -> float:
     return float(((1 + max(num_events, FEW_EVENTS)) / (1 + BREADTH_AT)) ** -breadth)
 
 
-def popularity_columns(num_events: np.ndarray | int) -> np.ndarray:
+def popularity_columns(num_events: np.ndarray | int, *, fading: float) -> np.ndarray:
     """(B, 2) float32, or (2,): how much of what is popular of late counts for users of so many events, and 1.
 
-    All of it where nothing is known, half of that with each event.
+    All of it where nothing is known, and with each event `fading` times as much.
     """
-    share_B = 0.5 ** np.asarray(num_events, dtype=np.float64)
+    share_B = fading ** np.asarray(num_events, dtype=np.float64)
     return np.stack([share_B, np.ones_like(share_B)], axis=-1).astype(np.float32)
 
 

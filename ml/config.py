@@ -35,6 +35,7 @@ class LossConfig:
 _SHARES = (
     *("user_id_dropout", "item_id_dropout", "profile_dropout"),
     *("history_drop", "next_share", "hide_share", "popular_share", "valid_share"),
+    *("newcomer_trust", "newcomer_fading"),
 )
 _NOT_BELOW = {
     **dict.fromkeys(("patience", "evaluate_every", "valid_users", "max_history", "max_epochs"), 1),
@@ -42,7 +43,7 @@ _NOT_BELOW = {
         ("batch_users", "affinity_width", "num_samples", "full_softmax_limit", "seed", "weight_decay"), 0
     ),
     **dict.fromkeys(("recent_half_life_days", "kind_power", "heavy_power", "breadth"), 0),
-    **dict.fromkeys(("trend_days", "trend_strength", "newcomer_half_life_days", "newcomer_trust"), 0),
+    **dict.fromkeys(("trend_days", "trend_strength", "newcomer_half_life_days"), 0),
 }
 
 
@@ -93,6 +94,7 @@ class TrainConfig:
         None  # of what is popular with newcomers; None = found when held out
     )
     newcomer_trust: float | None = None  # how much a profile counts beside what is popular; None = found
+    newcomer_fading: float | None = None  # of what is popular, with each event; None = found
     max_history: int = MAX_HISTORY
     full_softmax_limit: int = 20_000  # items; above it the softmax is sampled (docs/model.md)
     num_samples: int = 8_192
@@ -104,8 +106,9 @@ class TrainConfig:
                 "embedding_dim must be at least 2, content_width at least 8 and history_width at least 1."
             )
         for name in _SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; use a share, from 0 to 1.")
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}; use a share, from 0 to 1.")
         for name, least in _NOT_BELOW.items():
             value = getattr(self, name)
             if value is not None and not least <= value < math.inf:

@@ -277,20 +277,22 @@ class Fit:
             level = torch.logsumexp(bias_K, dim=0) - torch.logsumexp(popular_K, dim=0)
             self.network.item.lately[self.all_items.id_code[known]] = popular_K + level - bias_K
 
-    def validate(self, valid: HeldOut, *, as_newcomers: bool = False) -> dict[str, float]:
-        """Mean metrics at 20 on the held-out users, each as of their moment, or as if they had just come."""
+    def validate(self, valid: HeldOut, *, as_new: int | None = None) -> dict[str, float]:
+        """Mean metrics at 20 on the held-out users, each as of their moment.
+
+        `as_new` is a number of events: as if they were new users who had done no more than these.
+        """
         self.network.eval()
         item_vectors = self._item_vectors()
-        encoded, histories = self.users.take(valid.users), Histories.empty(len(valid))
-        if as_newcomers:
+        encoded, num_users = self.users.take(valid.users), len(self.dataset.users)
+        histories = Histories.from_interactions(
+            self.events.take(slice(0, 0)) if as_new == 0 else self.events,
+            num_users=num_users,
+            as_of=valid.moments(num_users),
+            max_length=as_new or self.config.max_history,
+        ).take(valid.users)
+        if as_new is not None:
             encoded = replace(encoded, id_code=np.full(len(valid), UNKNOWN))
-        else:
-            histories = Histories.from_interactions(
-                self.events,
-                num_users=len(self.dataset.users),
-                as_of=valid.moments(len(self.dataset.users)),
-                max_length=self.config.max_history,
-            ).take(valid.users)
         vectors = encode_users(
             self.network,
             encoded=encoded,
@@ -303,15 +305,15 @@ class Fit:
             valid, num_items=len(item_vectors), score=lambda rows: vectors[rows] @ item_vectors.T
         )
 
-    def trust_newcomers(self, share: float) -> None:
-        """Let the vectors of users who did nothing yet count so much."""
-        self.network.user.newcomer_trust = share
-
     def finish(self) -> TrainedModel:
         """The model as it stands, on the CPU."""
         self.network.eval()
         item_vectors = self._item_vectors()
         directions = self._directions(item_vectors)
+        user = self.network.user
+        config = replace(
+            self.config, newcomer_trust=user.newcomer_trust, newcomer_fading=user.newcomer_fading
+        )
         return TrainedModel(
             network=self.network.cpu(),
             users=self.user_spec,
@@ -320,7 +322,7 @@ class Fit:
             item_vectors=item_vectors,
             item_codes=self.items.categorical,
             directions=directions,
-            config=self.config.to_dict(),
+            config=config.to_dict(),
             history=tuple(self.history),
         )
 

@@ -131,7 +131,9 @@ def encode_users(
             item_codes=codes_IF,
             directions=directions_PD,
         )
-        popularity_B2 = popularity_columns(np.diff(histories.take(rows).offsets))
+        popularity_B2 = popularity_columns(
+            np.diff(histories.take(rows).offsets), fading=network.user.newcomer_fading
+        )
         parts.append(np.concatenate([user_BD.cpu().numpy(), popularity_B2], axis=1))
     return np.concatenate(parts) if parts else np.zeros((0, item_vectors.shape[1]), np.float32)
 

@@ -14,6 +14,7 @@ from ml.validating import metrics_of
 TREND_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NEWCOMER_HALF_LIVES = (1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 0.0)
 NEWCOMER_TRUSTS = (1.0, 0.5, 0.25, 0.0)  # in the vector of a profile, beside what is popular of late
+NEWCOMER_FADINGS = (0.5, 0.7, 0.85)  # of what is popular of late, with each event
 HALF_LIVES = (15.0, 60.0, 0.0)  # days in which a target comes to count half; 0 = the past never fades
 
 
@@ -52,7 +53,7 @@ def search(
             return None
         if best is None or tried.score > best.score:
             best = tried
-    return None if best is None else _with_trust(_with_trend(best, valid=valid), valid=valid)
+    return None if best is None else _with_newcomers(_with_trend(best, valid=valid), valid=valid)
 
 
 def _tried(
@@ -87,18 +88,28 @@ def _with_trend(found: Search, *, valid: HeldOut) -> Search:
     return Search(fit=found.fit, config=settled, score=scores[best])
 
 
-def _with_trust(found: Search, *, valid: HeldOut) -> Search:
-    """The search with as much trust in newcomers' profiles as ranks the held-out users best as newcomers."""
-    fit, share = found.fit, found.config.newcomer_trust
-    if share is None and has_features(fit.dataset.users):
+def _with_newcomers(found: Search, *, valid: HeldOut) -> Search:
+    """The search with what ranks the held-out users best as if they were new: without events, and with few.
+
+    How much of a profile counts before the first event, and how fast popularity of late fades with them,
+    which must not be bought with what known users get.
+    """
+    fit, user = found.fit, found.fit.network.user
+
+    def best(name: str, values: tuple[float, ...], *, events: tuple[int | None, ...]) -> float:
         scores = []
-        for tried in NEWCOMER_TRUSTS:
-            fit.trust_newcomers(tried)
-            scores.append(fit.validate(valid, as_newcomers=True)["ndcg@20"])
-        share = NEWCOMER_TRUSTS[int(np.argmax(scores))]
-    share = 1.0 if share is None else share
-    fit.trust_newcomers(share)
-    fit.config = replace(found.config, newcomer_trust=share)
+        for value in values:
+            setattr(user, name, value)
+            scores.append(sum(fit.validate(valid, as_new=number)["ndcg@20"] for number in events))
+        return values[int(np.argmax(scores))]
+
+    if found.config.newcomer_trust is None and has_features(fit.dataset.users):
+        user.newcomer_trust = best("newcomer_trust", NEWCOMER_TRUSTS, events=(0,))
+    if found.config.newcomer_fading is None and not is_flat(fit.events):
+        user.newcomer_fading = best("newcomer_fading", NEWCOMER_FADINGS, events=(1, 2, None))
+    fit.config = replace(
+        found.config, newcomer_trust=user.newcomer_trust, newcomer_fading=user.newcomer_fading
+    )
     return replace(found, config=fit.config)
 
 

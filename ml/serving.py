@@ -17,7 +17,6 @@ from ml.features import Encoded, FeatureSpec, one_row
 from ml.folders import CONFIG, WEIGHTS, ArtifactError, verify
 
 _TOWER = "network.user."
-TRUSTED = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +41,7 @@ class NumpyUserTower:
     max_history: int
     breadth: float
     newcomer_trust: float
+    newcomer_fading: float
 
     def encode_user(
         self,
@@ -69,9 +69,9 @@ class NumpyUserTower:
         scale = breadth_scale(len(rows), breadth=self.breadth) / length
         scale *= 1.0 if len(rows) else self.newcomer_trust
         affinity_A = self._affinity(rows, weight_H, age_H)
-        return np.concatenate([scale * vector_D, affinity_A, popularity_columns(len(rows))]).astype(
-            np.float32
-        )
+        return np.concatenate(
+            [scale * vector_D, affinity_A, popularity_columns(len(rows), fading=self.newcomer_fading)]
+        ).astype(np.float32)
 
     def _profile(self, encoded: Encoded) -> np.ndarray:
         weights = self.weights
@@ -168,9 +168,8 @@ def load_user_tower(folder: Path, *, expected_sha256: str | None = None) -> Nump
             directions=tensors["directions"],
             max_history=int(description["config"]["max_history"]),
             breadth=float(description["config"]["breadth"]),
-            newcomer_trust=TRUSTED
-            if (trust := description["config"]["newcomer_trust"]) is None
-            else float(trust),
+            newcomer_trust=float(description["config"]["newcomer_trust"]),
+            newcomer_fading=float(description["config"]["newcomer_fading"]),
         )
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise ArtifactError(

@@ -212,6 +212,7 @@ class UserTower(nn.Module):
     ) -> None:
         super().__init__()
         self.breadth, self.newcomer_trust = shape.breadth, shape.newcomer_trust
+        self.newcomer_fading = shape.newcomer_fading
         self.doubt = nn.Parameter(torch.tensor(-1.0))
         self.profile = EntityTower(
             spec, dim=shape.dim, width=shape.width, dim_ratio=shape.dim_ratio, id_length=USER_ID_LENGTH
@@ -257,6 +258,10 @@ class UserTower(nn.Module):
         return torch.cat([vector_BD, affinity_BA], dim=1)
 
 
+def _given(value: float | None, *, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
 @dataclass(frozen=True, kw_only=True)
 class TowerShape:
     """The sizes of both towers."""
@@ -269,6 +274,7 @@ class TowerShape:
     affinity_width: int  # columns for what a history's categories say; 0 = none
     temperature: float
     newcomer_trust: float = 1.0  # how much the vector of who did nothing yet counts
+    newcomer_fading: float = 0.5  # of what is popular of late, with each event
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "TowerShape":
@@ -281,7 +287,8 @@ class TowerShape:
             breadth=config["breadth"],
             affinity_width=config["affinity_width"],
             temperature=config["temperature"],
-            newcomer_trust=1.0 if config["newcomer_trust"] is None else config["newcomer_trust"],
+            newcomer_trust=_given(config["newcomer_trust"], otherwise=cls.newcomer_trust),
+            newcomer_fading=_given(config["newcomer_fading"], otherwise=cls.newcomer_fading),
         )
 
 

@@ -33,7 +33,7 @@ def model(shop):
 
 def test_a_newcomers_scores_are_popularity_of_late(shop, model):
     """Each event halves what it counts; by then the vector speaks."""
-    share = popularity_columns(np.arange(3))
+    share = popularity_columns(np.arange(3), fading=0.5)
     assert share.tolist() == [[1, 1], [0.5, 1], [0.25, 1]]
     lately_and_bias = model.item_vectors[:, -2:].sum(axis=1) / CONFIG.temperature
     half_life = model.config["newcomer_half_life_days"]
@@ -64,7 +64,9 @@ def test_a_stored_user_times_a_stored_item_is_the_temperature_times_the_logit(sh
             directions=model.network.user.shared.directions(items, item_vectors=read_ID),
         )
         logits_UI = torch.addmm(bias_I, user_UV / CONFIG.temperature, item_IV.T)
-        share_U = torch.from_numpy(popularity_columns(np.diff(histories.offsets))[:, 0])
+        share_U = torch.from_numpy(
+            popularity_columns(np.diff(histories.offsets), fading=model.config["newcomer_fading"])[:, 0]
+        )
         logits_UI += torch.outer(share_U, model.network.item.lately[items.id_code])
     assert bias_I.std() > 0.05, "else the bias proves nothing"
     assert stored == pytest.approx(CONFIG.temperature * logits_UI.numpy(), abs=2e-6)

@@ -21,6 +21,7 @@ CONFIG = TrainConfig(
     patience=10,
     trend_strength=0.0,
     known_by_content=True,
+    newcomer_fading=0.5,
 )
 SHOP = two_taste_shop()
 
@@ -125,7 +126,7 @@ def test_a_profile_counts_for_newcomers_as_much_as_ranks_them_best():
     _, valid = inner_split(SHOP, CONFIG)
     for share in NEWCOMER_TRUSTS:
         fit = search_of(replace(CONFIG, recent_half_life_days=0.0, newcomer_trust=share)).fit
-        scores[share] = fit.validate(valid, as_newcomers=True)["ndcg@20"]
+        scores[share] = fit.validate(valid, as_new=0)["ndcg@20"]
     found = search_of(replace(CONFIG, recent_half_life_days=0.0))
     assert scores[found.config.newcomer_trust] == max(scores.values())
     assert len(set(scores.values())) > 1, "else the trust proves nothing"

@@ -21,6 +21,7 @@ QUICK = TrainConfig(
     learning_rate=0.02,
     max_history=6,
     newcomer_trust=0.5,
+    newcomer_fading=0.7,
 )
 
 

@@ -62,7 +62,7 @@ def test_a_trial_says_what_it_settled_and_leaves_the_other_settings() -> None:
     left_open = {"stop_epoch": 0} | dict.fromkeys(
         (
             *("recent_half_life_days", "trend_strength", "known_by_content"),
-            *("newcomer_half_life_days", "newcomer_trust"),
+            *("newcomer_half_life_days", "newcomer_trust", "newcomer_fading"),
         )
     )
     assert replace(settled, **left_open) == wanted
