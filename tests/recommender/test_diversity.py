@@ -36,7 +36,7 @@ def _nothing_set(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def vectors(*directions: tuple[float, float], bias: float = 0.0) -> np.ndarray:
-    return np.array([(*direction, bias) for direction in directions], dtype=np.float32)
+    return np.array([(*direction, 0.0, bias) for direction in directions], dtype=np.float32)
 
 
 def arranged(rows: list[int], **context: Any) -> list[int]:
@@ -204,7 +204,7 @@ def test_exploration_tries_what_is_near_the_shopper(settings: Any) -> None:
     context = made_context(
         newcomers(200, new=range(60, 200)),
         item_vectors=vectors(*directions),
-        user_vector=np.array([1, 0, 1], dtype=np.float32),
+        user_vector=np.array([1, 0, 1, 1], dtype=np.float32),
     )
     assert {each.row % 2 for each in explored(context)} == {1}
 

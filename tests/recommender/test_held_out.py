@@ -58,5 +58,8 @@ def test_a_trial_says_what_it_settled_and_leaves_the_other_settings() -> None:
     assert 1 <= settled.stop_epoch <= wanted.max_epochs
     assert settled.recent_half_life_days is not None
     assert settled.trend_strength is not None
-    left_open = {"stop_epoch": 0, "recent_half_life_days": None, "trend_strength": None}
+    assert settled.newcomer_half_life_days is not None
+    left_open = {"stop_epoch": 0} | dict.fromkeys(
+        ("recent_half_life_days", "trend_strength", "known_by_content", "newcomer_half_life_days")
+    )
     assert replace(settled, **left_open) == wanted

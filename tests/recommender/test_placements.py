@@ -36,7 +36,7 @@ class AlongTheHistory:
 
     def encode_user(self, *, numeric, categorical, multi, user_id, history):
         points = [self.vectors[event.item_id] * event.weight for event in history]
-        return np.sum(points, axis=0) if points else np.array([0.6, 0.5, 1.0], dtype=np.float32)
+        return np.sum(points, axis=0) if points else np.array([0.6, 0.5, 1.0, 1.0], dtype=np.float32)
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def shop(make_product):
 def version(shop, monkeypatch):
     mugs, lamps = shop
     version = ModelVersion.objects.create(status=ModelVersion.Status.ACTIVE)
-    vectors = {mug.pk: np.array([1.0 - i / 20, 0.0, 0.0]) for i, mug in enumerate(mugs)}
-    vectors |= {lamp.pk: np.array([0.0, 1.0 - i / 20, 0.0]) for i, lamp in enumerate(lamps)}
+    vectors = {mug.pk: np.array([1.0 - i / 20, 0.0, 0.0, 0.0]) for i, mug in enumerate(mugs)}
+    vectors |= {lamp.pk: np.array([0.0, 1.0 - i / 20, 0.0, 0.0]) for i, lamp in enumerate(lamps)}
     ItemEmbedding.objects.bulk_create(
         ItemEmbedding(version=version, product_id=pk, vector=vector) for pk, vector in vectors.items()
     )

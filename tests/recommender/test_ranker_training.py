@@ -148,7 +148,7 @@ def test_a_page_and_a_training_see_the_same_features() -> None:
     newest = Interaction.objects.latest("occurred_at").occurred_at
     context = replace(context, now=datetime.fromtimestamp(int(newest.timestamp()) + 1, tz=UTC))
     candidates = candidates_in(range(20), catalogue=context.catalogue)
-    live = ranking.rank(candidates, context=context).features
+    live = ranking.rank(candidates, context=context, windows={}).features  # a training has none
     as_of = int(context.now.timestamp()) + 1
     data = datasets.build_dataset(features_as_of=datetime.fromtimestamp(as_of, tz=UTC))
     known = data.interactions.before(as_of)

@@ -204,7 +204,7 @@ def second_later() -> Callable[[], None]:
     """Let the rules that the process holds grow too old to be trusted."""
 
     def wait() -> None:
-        rules._kept._stale_at = 0.0
+        rules._kept._made_at = 0.0
 
     return wait
 
