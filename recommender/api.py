@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from recommender.models import Placement
+from recommender.plans import PLANS
 from recommender.recommendations import MAX_K, RecommendedList, recommend
 from shop.models import Product
 from shop.visitors import ShopRequest
@@ -22,7 +23,7 @@ class RecommendationQuery(serializers.Serializer):
     anchor = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
 
     def validate(self, attrs: dict) -> dict:
-        if attrs["placement"] == Placement.PRODUCT_SIMILAR and "anchor" not in attrs:
+        if PLANS[attrs["placement"]].needs_anchor and "anchor" not in attrs:
             raise serializers.ValidationError(
                 {"anchor": "This placement needs the id of a product as its anchor."}
             )

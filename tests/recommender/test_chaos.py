@@ -18,7 +18,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from recommender import encoders, features, item_matrix, versions
+from recommender import encoders, features, item_matrix, snapshot, versions
 from recommender.interactions import record_interaction
 from recommender.models import CoPurchase, Interaction, ItemEmbedding, ModelVersion
 from shop.models import Cart, Order, Product, User
@@ -89,7 +89,9 @@ def did(visitor: Visitor, product: Product, kind: str, *, days_ago: float = 0) -
 def served(products: list[Product]) -> ModelVersion:
     """Return an active version whose weights are of no use, with a vector for each product."""
     version = ModelVersion.objects.create(
-        status=ModelVersion.Status.ACTIVE, artifact_path=f"models/{uuid.uuid4().hex}", artifact_sha256="0" * 64
+        status=ModelVersion.Status.ACTIVE,
+        artifact_path=f"models/{uuid.uuid4().hex}",
+        artifact_sha256="0" * 64,
     )
     ItemEmbedding.objects.bulk_create(
         ItemEmbedding(version=version, product=product, vector=[float(at < 10), float(at >= 10), 0.0])
@@ -220,7 +222,7 @@ def damaged_artifact(shop: Shop) -> Iterator[None]:
 @contextmanager
 def damaged_matrix(shop: Shop) -> Iterator[None]:
     """The file of the item vectors was cut short after it had been written."""
-    item_matrix.prepare(shop.version, catalogue=item_matrix_catalogue())
+    item_matrix.prepare(shop.version, catalogue=snapshot.current())
     for file in matrix_files():
         file.write_bytes(file.read_bytes()[:100])
     item_matrix.forget()
@@ -236,19 +238,11 @@ def unwritable_matrix(shop: Shop) -> Iterator[None]:
 
 
 @contextmanager
-def broken_feature_store(shop: Shop) -> Iterator[None]:
-    """A view of Feast was never made, or never materialised."""
-    missing = features.FeatureStoreError("Feature view user_profile does not exist") if hasattr(
-        features, "FeatureStoreError"
-    ) else OSError("no such view")
-    with nothing_broken(shop), patch.object(features, "open_store", side_effect=missing):
+def no_feature_store(shop: Shop) -> Iterator[None]:
+    """Feast was never applied, so that no view is there to be read."""
+    with nothing_broken(shop), patch.object(features, "open_store", side_effect=OSError("no such view")):
+        features._state.stores.clear()
         yield
-
-
-def item_matrix_catalogue() -> Any:
-    from recommender import snapshot
-
-    return snapshot.current()
 
 
 def matrix_files() -> list[Path]:
@@ -264,7 +258,7 @@ BREAKAGES: list[Callable[[Shop], AbstractContextManager[None]]] = [
     damaged_artifact,
     damaged_matrix,
     unwritable_matrix,
-    broken_feature_store,
+    no_feature_store,
 ]
 
 
