@@ -64,7 +64,7 @@ def _vectors_of(context: Context, *, product_ids: tuple[int, ...]) -> np.ndarray
 
 
 def _cosines(context: Context, *, rows: np.ndarray, scores: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """(K,) cosines of the rows with the query; stored vectors count as of length 1 where there is no matrix."""
+    """(K,) cosines of the rows with the query; without a matrix, stored vectors count as of length 1."""
     lengths = np.linalg.norm(query)
     if context.item_vectors is not None:
         directions = context.item_vectors[rows, :-POPULARITY_COLUMNS]
