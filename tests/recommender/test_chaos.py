@@ -1,5 +1,6 @@
 """Whatever breaks beside PostgreSQL, every page is 200 and full."""
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -291,3 +292,7 @@ def test_every_page_is_whole_without_pgvector(shop, has_matrix, monkeypatch):
         found = Client().get("/search/?q=coffee")
         assert found.status_code == 200
         assert b"Coffee 0" in found.content
+        browser = Client()
+        browser.force_login(shop.shopper)
+        export = b"".join(browser.get("/your-data/export/").streaming_content)
+        assert json.loads(export)["vectors"] == []
