@@ -29,13 +29,18 @@ _owed_lock = threading.Lock()
 
 def current(names: Sequence[str]) -> str | None:
     """Return the present marks of the names as one text; None while Redis is away. One round trip."""
+    return current_with(names, key=None)[0]
+
+
+def current_with(names: Sequence[str], *, key: str | None) -> tuple[str | None, bytes | None]:
+    """Return the present marks of the names, and what Redis held under the key at that very moment."""
     try:
         if _owed:
             _tell(_taken())
-        marks = redis_door.ask(partial(_read, names=names))
+        marks, held = redis_door.ask(partial(_read, names=names, key=key))
     except redis_door.RedisAway:
-        return None
-    return ",".join(marks)
+        return None, None
+    return ",".join(marks), held
 
 
 def bump(*names: str) -> None:
@@ -86,16 +91,21 @@ def _taken() -> list[str]:
     return names
 
 
-def _read(client: redis.Redis, *, names: Sequence[str]) -> list[str]:
-    keys = [_key(name) for name in names]
-    marks = cast(list[bytes | None], client.mget(keys))
+def _read(client: redis.Redis, *, names: Sequence[str], key: str | None) -> tuple[list[str], bytes | None]:
+    keys = [*(_key(name) for name in names), *([key] if key else [])]
+    marks, held = _split(client.mget(keys), len(names))
     new = [name for name, known in zip(names, marks, strict=True) if known is None and name in _FOR_ALL]
     if new:
         # A Redis that lost its data must not look like one in which nothing ever changed.
         for name in new:
             client.set(_key(name), _new_mark(), nx=True)
-        marks = cast(list[bytes | None], client.mget(keys))
-    return [(known or b"-").decode() for known in marks]
+        marks, held = _split(client.mget(keys), len(names))
+    return [(known or b"-").decode() for known in marks], held
+
+
+def _split(found: object, num_marks: int) -> tuple[list[bytes | None], bytes | None]:
+    values = cast(list[bytes | None], found)
+    return values[:num_marks], values[num_marks] if len(values) > num_marks else None
 
 
 def _new_mark() -> str:
