@@ -29,7 +29,7 @@ PARAMETERS = frozenset({"placement", "k", "anchor"})
 JSON = "application/json"
 HEADERS = {
     "Allow": "GET, HEAD, OPTIONS",
-    "Vary": "Accept, Cookie",
+    "Vary": "Cookie",
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
