@@ -1,24 +1,41 @@
-"""A shop of 5,000 products and 10,000 shoppers with a trained version, and the cookies of its shoppers.
+"""Shops with thousands of shoppers and a trained version, and the cookies of their shoppers.
+
+`python -m tests.bench.serving_shop FOLDER small|large`, with DATA_DIR and the settings in the environment.
 
 Every second shopper is logged in; the others are guests whom a cookie tells apart. All have a past.
 """
 
-import json
 import shutil
+import sys
 import uuid
 from pathlib import Path
 
-SIZES = {"users": 10_000, "items": 5_000, "interactions": 200_000, "seed": 7}
+SIZES = {
+    "small": {"users": 10_000, "items": 5_000, "interactions": 200_000, "seed": 7},
+    "large": {"users": 2_000, "items": 100_000, "interactions": 200_000, "seed": 7},
+}
 COOKIES, PRODUCTS = "cookies.txt", "products.txt"
 
 
-def make(folder: Path) -> None:
+def main() -> None:
+    """Make the shop, and leave its services stopped."""
+    import django
+
+    django.setup()
+    from shop import embedded
+
+    folder, size = Path(sys.argv[1]), sys.argv[2]
+    make(folder, size=size)
+    embedded.stop_all()
+
+
+def make(folder: Path, *, size: str) -> None:
     """Make, import and train in the folder; DATA_DIR is `folder`/data and Django is set up."""
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
     made = folder / "made"
-    call_command("generate_dataset", **SIZES, out=made, no_load=True, no_pictures=True)
+    call_command("generate_dataset", **SIZES[size], out=made, no_load=True, no_pictures=True)
     for path in made.glob("recommendation_*"):
         path.unlink()
     call_command("import_dataset", str(made))
@@ -77,6 +94,5 @@ def _digest(number: int) -> str:
     return md5(str(number).encode(), usedforsecurity=False).hexdigest()
 
 
-def describe() -> str:
-    """Return the shop's size in words."""
-    return json.dumps(SIZES)
+if __name__ == "__main__":
+    main()
