@@ -236,6 +236,8 @@ def largest(scores: np.ndarray, *, k: int) -> np.ndarray:
     The k largest lie in the k blocks whose own largest are the largest: only those are looked into.
     """
     k = min(k, len(scores))
+    if k < 1:
+        return np.empty(0, dtype=np.int64)
     num_blocks = len(scores) // BLOCK
     if num_blocks <= 2 * k:
         return _largest_of(scores, indices=np.arange(len(scores)), k=k)

@@ -1,4 +1,4 @@
-"""The shop under load, started as in production: pages, the API, retrieval alone. Run by `make bench-serving`.
+"""The shop under load, started as in production: pages, the API, retrieval. Run by `make bench-serving`.
 
 A shop of 5,000 products and 10,000 shoppers is made and trained once, in .bench/serving-shop; another of
 100,000 products in .bench/serving-large. Throughput is wrk's, over a Zipf mix of shoppers; percentiles come
