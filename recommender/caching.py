@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from uuid import UUID
 
 import redis
 from django.conf import settings
@@ -42,18 +43,51 @@ def look(
     To be called before anything is read for a new list: a change from then on is another state. Nothing is
     kept inside a transaction, whose changes have no marks yet.
     """
-    anchors = ".".join(map(str, anchor_ids))
-    key = redis_door.key("kept", form, visitor.id.hex, visitor.user_id, placement, k, anchors)
+    person = f"{visitor.region}|{visitor.age}|{visitor.preference_ids}|{visitor.personalised}"
+    return _look(
+        placement,
+        key=_key(form, visitor.id.hex, visitor.user_id, placement, k, *anchor_ids),
+        names=revisions.names_of(visitor),
+        facts=person,
+    )
+
+
+def look_by_session(
+    placement: str,
+    *,
+    browser_id: UUID,
+    user_id: int,
+    session: str,
+    anchor_ids: Sequence[int] = (),
+    k: int,
+) -> Place:
+    """Return what is kept for whoever holds a session, without reading who that is.
+
+    `session` is the key of the session's own entry in Redis, which ends with the session. What the account
+    is and tells of itself has the account's mark (shop.signals.account_changed), and its age has the day.
+    """
+    return _look(
+        placement,
+        key=_key(BODY, "session", browser_id.hex, user_id, _digest(session), placement, k, *anchor_ids),
+        names=(f"visitor:{browser_id}", revisions.name_of_user(user_id)),
+        facts=str(timezone.localdate()),
+        needed=session,
+    )
+
+
+def _look(placement: str, *, key: str, names: Sequence[str], facts: str, needed: str | None = None) -> Place:
+    """What is kept under the key; `needed` is a key of something that must still be there, and the same."""
+    nothing = Place(key=key, state=None, found=None)
     if not settings.LIST_CACHE_SECONDS or connection.in_atomic_block:
-        return Place(key=key, state=None, found=None)
-    facts = _facts(placement, visitor=visitor)
-    names = (*FOR_ALL, *revisions.names_of(visitor))
-    marks, held = revisions.current_with(names, key=key)
-    if marks is None or facts is None:
-        return Place(key=key, state=None, found=None)
-    state = blake2b(f"{marks}|{facts}".encode(), digest_size=16).hexdigest()
+        return nothing
+    held_here = _held_here(placement)
+    wanted = [key] if needed is None else [key, needed]
+    marks, (held, *others) = revisions.current_with((*FOR_ALL, *names), keys=wanted)
+    if marks is None or held_here is None or None in others:
+        return nothing
+    state = _digest(f"{marks}|{held_here}|{facts}|{others}")
     kept_state, _, content = (held or b"").partition(b"\n")
-    found = content.decode() if kept_state.decode() == state else None
+    found = content.decode() if kept_state == state.encode() else None
     _counts["hits" if found is not None else "misses"] += 1
     return Place(key=key, state=state, found=found)
 
@@ -78,7 +112,7 @@ def counts() -> dict[str, int]:
     return {"hits": _counts["hits"], "misses": _counts["misses"]}
 
 
-def _facts(placement: str, *, visitor: Visitor) -> str | None:
+def _held_here(placement: str) -> str | None:
     """What a list depends on that this process holds itself, as text; None while it cannot be read."""
     try:
         version = versions.serving_version()
@@ -87,5 +121,12 @@ def _facts(placement: str, *, visitor: Visitor) -> str | None:
         revision = snapshot.current().revision
     except DatabaseError:
         return None
-    person = (visitor.region, visitor.age, visitor.preference_ids, visitor.personalised)
-    return f"{version and version.pk}|{ranker and ranker.pk}|{in_force}|{revision}|{person}"
+    return f"{version and version.pk}|{ranker and ranker.pk}|{in_force}|{revision}"
+
+
+def _key(*parts: object) -> str:
+    return redis_door.key("kept", *parts)
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()

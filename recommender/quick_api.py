@@ -11,8 +11,9 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl
 
 from django.conf import settings
-from django.contrib.auth import get_user
+from django.contrib.auth import SESSION_KEY, get_user
 from django.contrib.sessions.backends.cached_db import SessionStore
+from django.core.cache import caches
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.functional import SimpleLazyObject
@@ -20,7 +21,7 @@ from django.utils.functional import SimpleLazyObject
 from recommender import caching, impressions, throttling
 from recommender.ladder import attempt
 from recommender.models import Placement
-from shop.visitors import COOKIE, Visitor, read_visitor
+from shop.visitors import read_browser_id, read_visitor
 
 PATH = "/api/recommendations/"
 MAX_K, DEFAULT_K = 100, 12
@@ -53,24 +54,78 @@ class QuickApiMiddleware:
 def answer(request: HttpRequest) -> HttpResponse | None:
     """Return the kept answer as a new impression; None where there is none, or anything is out of the way."""
     asked = read_query(request.META.get("QUERY_STRING", ""))
-    if asked is None or not _takes_json(request) or COOKIE not in request.COOKIES:
+    if asked is None or not _takes_json(request):
+        return None
+    browser_id = read_browser_id(request)
+    if browser_id is None:
         return None
     request.get_host()  # raises DisallowedHost, as the full way would
+    placement, k, anchor_ids = asked
+    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    user_id = _user_of(session_key) if session_key else None
+    if session_key is None or user_id is None:
+        return _by_visitor(request, asked=asked)
+    place = caching.look_by_session(
+        placement,
+        browser_id=browser_id,
+        user_id=user_id,
+        session=_cached_session(session_key),
+        anchor_ids=anchor_ids,
+        k=k,
+    )
+    if place.found is None:
+        return _by_visitor(request, asked=asked, by_session=place)
+    return _served(place.found, caller=f"user:{user_id}")
+
+
+def _by_visitor(
+    request: HttpRequest, *, asked: Asked, by_session: caching.Place | None = None
+) -> HttpResponse | None:
+    """The kept answer for who calls, by the same reading as everywhere; kept for their session as well."""
+    placement, k, anchor_ids = asked
+    request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    request.user = SimpleLazyObject(lambda: get_user(request))  # type: ignore[assignment]
     try:
-        visitor = _visitor(request)
+        visitor = read_visitor(request)
     except DatabaseError:
         return None
-    if visitor is None:
-        return None
-    placement, k, anchor_ids = asked
     place = caching.look(placement, visitor=visitor, anchor_ids=anchor_ids, k=k, form=caching.BODY)
     if place.found is None:
         return None
-    caller = f"user:{visitor.user_id}" if visitor.user_id else f"visitor:{visitor.id}"
+    if visitor.user_id is None:
+        return _served(place.found, caller=f"visitor:{visitor.id}")
+    if by_session is not None:
+        caching.keep(by_session, place.found)
+    return _served(place.found, caller=f"user:{visitor.user_id}")
+
+
+def _served(content: str, *, caller: str) -> HttpResponse:
     if not throttling.may_call(caller, known=True):
         return _too_many()
-    described, _, rest = place.found.partition("\n")
+    described, _, rest = content.partition("\n")
     return HttpResponse(_spliced(_recorded(described), rest), content_type=JSON, headers=HEADERS)
+
+
+@lru_cache(maxsize=50_000)
+def _known_user_of(session_key: str) -> int:
+    """Whose session it is; raises KeyError when it is nobody's, which is not remembered.
+
+    A session's key changes when somebody logs in or out, so that it is never another's. Whether it still
+    holds is not said here: what is kept lies under the session's own entry in Redis.
+    """
+    return int(SessionStore(session_key)[SESSION_KEY])
+
+
+def _user_of(session_key: str) -> int | None:
+    try:
+        return _known_user_of(session_key)
+    except (KeyError, ValueError, DatabaseError):
+        return None
+
+
+def _cached_session(session_key: str) -> str:
+    """The key of the session in Redis, as Django's cache names it."""
+    return caches["default"].make_key(SessionStore(session_key).cache_key)
 
 
 def keep(place: caching.Place, *, described: str, body: str) -> None:
@@ -99,15 +154,6 @@ def read_query(query: str) -> Asked | None:
 def _takes_json(request: HttpRequest) -> bool:
     accepted = request.META.get("HTTP_ACCEPT", "*/*")
     return len(request.META.get("QUERY_STRING", "")) <= MAX_QUERY and ("*/*" in accepted or JSON in accepted)
-
-
-def _visitor(request: HttpRequest) -> Visitor | None:
-    """Who calls, by the same reading as everywhere; None for a browser that must be given an id."""
-    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    request.session = SessionStore(session_key)
-    request.user = SimpleLazyObject(lambda: get_user(request))  # type: ignore[assignment]
-    visitor = read_visitor(request)
-    return None if "shop.new_visitor_id" in request.META else visitor
 
 
 def _recorded(described: str) -> uuid.UUID:

@@ -18,7 +18,7 @@ from recommender.models import BusinessRule, Impression, ModelVersion
 from recommender.recommendations import recommend
 from shop.models import Product
 from shop.services.accounts import save_preferences, set_personalised
-from shop.signals import catalogue_changed
+from shop.signals import account_changed, catalogue_changed
 from shop.visitors import COOKIE, Visitor, visitor_of
 from tests.recommender.redis_states import break_redis, empty_redis, mend_redis
 
@@ -157,7 +157,7 @@ def test_pausing_and_preferences_are_another_state(visitor, mugs, alice):
     set_personalised(alice, personalised=False)
     assert not is_kept(visitor_of(alice, browser_id=browser))
     set_personalised(alice, personalised=True)
-    assert is_kept(visitor_of(alice, browser_id=browser))
+    shown(visitor_of(alice, browser_id=browser))
     save_preferences(alice, categories=[mugs[0].category])
     assert not is_kept(visitor_of(alice, browser_id=browser))
 
@@ -258,6 +258,52 @@ def test_the_api_shows_nothing_foreign(browser, alice, mugs):
     browser.logout()
     call(browser)
     assert Impression.objects.filter(user=alice).count() == 3
+
+
+@pytest.fixture
+def member(browser: Client, alice: Any) -> Client:
+    """A browser that Alice is logged in on, whose answer is kept for her session."""
+    browser.force_login(alice)
+    for _ in range(4):
+        call(browser)
+    return browser
+
+
+def queries_of(client: Client) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        call(client)
+    return len(queries)
+
+
+def test_a_sessions_answer_asks_no_query_but_the_impressions(member, alice):
+    assert queries_of(member) == 1
+    assert Impression.objects.latest("created_at").user == alice
+
+
+def test_a_session_that_ended_shows_nothing_of_its_account(member, alice):
+    thief = Client()
+    thief.cookies.load({name: cookie.value for name, cookie in member.cookies.items()})
+    assert queries_of(thief) == 1
+    member.logout()
+    before = Impression.objects.filter(user=alice).count()
+    call(thief)
+    call(thief)
+    assert Impression.objects.filter(user=alice).count() == before
+
+
+@pytest.mark.parametrize("change", ["password", "rights", "profile"])
+def test_an_edit_of_the_account_in_the_admin_ends_its_keeping(member, alice, admin_client, change):
+    page = f"/admin/shop/user/{alice.pk}/"
+    before = Impression.objects.filter(user=alice).count()
+    if change == "password":
+        new = {"password1": "battery-horse-7", "password2": "battery-horse-7", "usable_password": "true"}
+        assert admin_client.post(f"{page}password/", new).status_code == 302
+    else:
+        account_changed.send(type(alice), user_id=alice.pk)
+        if change == "rights":
+            type(alice).objects.filter(pk=alice.pk).update(is_active=False)
+    assert queries_of(member) > 1
+    assert Impression.objects.filter(user=alice).count() == before + (change == "profile")
 
 
 def test_a_forged_cookie_is_nobodys(browser, mugs):
