@@ -85,6 +85,7 @@ def _explained(context: Context, *, rows: np.ndarray) -> dict[int, Reason]:
         return reasons
     liked_HD = _directions(context.item_vectors[rows_H[rows_H >= 0]])
     cosine_KH = _directions(context.item_vectors[rows]) @ liked_HD.T
+    cosine_KH[rows[:, None] == rows_H[rows_H >= 0]] = -1.0  # no product is the reason for itself
     best_K = cosine_KH.argmax(axis=1)
     for row, best, cosine in zip(rows.tolist(), best_K.tolist(), cosine_KH.max(axis=1).tolist(), strict=True):
         if cosine >= LEAST_COSINE:
