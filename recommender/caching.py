@@ -36,7 +36,13 @@ class Place:
 
 
 def look(
-    placement: str, *, visitor: Visitor, anchor_ids: Sequence[int] = (), k: int, form: str = LIST
+    placement: str,
+    *,
+    visitor: Visitor,
+    anchor_ids: Sequence[int] = (),
+    k: int,
+    form: str = LIST,
+    without: Sequence[int] = (),
 ) -> Place:
     """Return what is kept for the visitor, and where a new list may be kept; one round trip.
 
@@ -46,7 +52,7 @@ def look(
     person = f"{visitor.region}|{visitor.age}|{visitor.preference_ids}|{visitor.personalised}"
     return _look(
         placement,
-        key=_key(form, visitor.id.hex, visitor.user_id, placement, k, *anchor_ids),
+        key=_key(form, visitor.id.hex, visitor.user_id, placement, k, *anchor_ids, *(-pk for pk in without)),
         names=revisions.names_of(visitor),
         facts=person,
     )

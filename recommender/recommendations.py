@@ -67,23 +67,25 @@ def recommend(
     anchor: Product | None = None,
     k: int = 12,
     anchors: Sequence[Product] = (),
+    without: Sequence[int] = (),
 ) -> RecommendedList:
     """Return k products for the visitor at this placement: fewer only when the shop has fewer to show.
 
     Placements that are about one thing, such as what was viewed, are shorter rather than about another. A
     broken part is logged and skipped, never shown to the shopper. `anchors` are the products of a cart or an
-    order. Costs six queries at most once the process is warm, one of them an insert; one more where an
-    account's features are not in the online store. Raises ValueError for an unknown placement, a placement
-    without its anchor, or a k outside 1 to 100.
+    order; those in `without`, by id, stand on the page already and fill a list only at last. Costs six
+    queries at most once the process is warm, one of them an insert; one more where an account's features are
+    not in the online store. Raises ValueError for an unknown placement, a placement without its anchor, or a
+    k outside 1 to 100.
     """
     about = [*([anchor] if anchor else []), *anchors]
     _checked_plan(placement, about=about, k=k)
     anchor_ids = list(dict.fromkeys(product.pk for product in about))
-    place = caching.look(placement, visitor=visitor, anchor_ids=anchor_ids, k=k)
+    place = caching.look(placement, visitor=visitor, anchor_ids=anchor_ids, k=k, without=without)
     kept = place.found and _shown_again(place.found, visitor=visitor)
     if kept:
         return kept
-    made = _made(placement, visitor=visitor, about=about, k=k, in_force=None)
+    made = _made(placement, visitor=visitor, about=about, k=k, in_force=None, without=without)
     described = _described(made)
     caching.keep(place, described)
     return _recorded(_listed(made.page, context=made.context), described=described, visitor=visitor)
@@ -113,6 +115,7 @@ def _made(
     about: Sequence[Product],
     k: int,
     in_force: Sequence[BusinessRule] | None,
+    without: Sequence[int] = (),
 ) -> _Made:
     plan = _checked_plan(placement, about=about, k=k)
     gathered = gather(
@@ -122,6 +125,7 @@ def _made(
         anchor_ids=dict.fromkeys(product.pk for product in about),
         k=k,
         in_force=in_force,
+        without=without,
     )
     ranked = ranking.rank(_from_legs(plan, context=gathered.context), context=gathered.context)
     page = _composed(plan, ranked=_with_comparable_scores(ranked), gathered=gathered)
@@ -197,7 +201,7 @@ def _composed(plan: Plan, *, ranked: list[Candidate], gathered: Gathered) -> _Pa
     fillable = bool(context.anchor_ids) or not plan.only_about
     if fillable and len(pool) < k:
         pool += _filled(plan, context=context, known=pool, number=k - len(pool) + SPARE)
-    if fillable and len(pool) < k and plan.hides_seen:
+    if fillable and len(pool) < k and gathered.hides:
         context = anything
         pool += _filled(plan, context=context, known=pool, number=k - len(pool))
     if not pool:

@@ -11,12 +11,17 @@ from recommender import reasons
 from recommender.candidates import Reason
 from recommender.models import Placement
 from recommender.recommendations import RecommendedList, recommend
+from recommender.templatetags import shown_products
 from shop.models import Order, Product
 from shop.selectors.carts import CartView
 
 register = template.Library()
 SHELF = "recommender/_shelf.html"
 LINE = 24  # characters of a card's reason that fit on one line of the narrowest card
+# What stands on the page already is in these only when there is nothing else. The others list facts.
+SHOWS_OTHERS = frozenset(
+    {Placement.HOME_BECAUSE_YOU_VIEWED, Placement.HOME_TRENDING, Placement.PRODUCT_SIMILAR}
+)
 HEADINGS = {
     Placement.HOME_FOR_YOU: "Worth a look",
     Placement.HOME_BECAUSE_YOU_VIEWED: "More like what you viewed",
@@ -46,6 +51,12 @@ class Card:
 
     product: Product
     why: str
+
+
+@register.simple_tag(takes_context=True)
+def shown_here(context: Context) -> str:
+    """Return the products of the page's shelves so far, for the address of what will stand below them."""
+    return shown_products.written(shown_products.of(context["request"]))
 
 
 @register.inclusion_tag(SHELF, takes_context=True)
@@ -123,7 +134,9 @@ def _shelf(
 ) -> dict[str, Any]:
     request = context["request"]
     visitor = request.visitor
-    recommended = recommend(placement, visitor=visitor, anchors=anchors, k=k)
+    without = shown_products.of(request) if placement in SHOWS_OTHERS else ()
+    recommended = recommend(placement, visitor=visitor, anchors=anchors, k=k, without=without)
+    shown_products.remember(request, (product.pk for product in recommended.products))
     given = [None if _names_anchor(reason, anchors=anchors) else reason for reason in recommended.reasons]
     words = reasons.in_words(given, products=recommended.products, visitor=visitor)
     heading = _heading(recommended, words=words)
