@@ -42,7 +42,7 @@ _NOT_BELOW = {
         ("batch_users", "affinity_width", "num_samples", "full_softmax_limit", "seed", "weight_decay"), 0
     ),
     **dict.fromkeys(("recent_half_life_days", "kind_power", "heavy_power", "breadth"), 0),
-    **dict.fromkeys(("trend_days", "trend_strength", "newcomer_half_life_days"), 0),
+    **dict.fromkeys(("trend_days", "trend_strength", "newcomer_half_life_days", "newcomer_trust"), 0),
 }
 
 
@@ -92,6 +92,7 @@ class TrainConfig:
     newcomer_half_life_days: float | None = (
         None  # of what is popular with newcomers; None = found when held out
     )
+    newcomer_trust: float | None = None  # how much a profile counts beside what is popular; None = found
     max_history: int = MAX_HISTORY
     full_softmax_limit: int = 20_000  # items; above it the softmax is sampled (docs/model.md)
     num_samples: int = 8_192

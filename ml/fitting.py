@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from ml.artifacts import save_checkpoint
-from ml.breadth import popularity_columns
 from ml.config import TrainConfig
 from ml.data import Dataset, Histories, Interactions, moments_ago
 from ml.devices import prepare_torch
@@ -169,9 +168,6 @@ class Fit:
             directions=self.network.user.shared.directions(items, item_vectors=read_ID),
             id_code=id_code,
         )
-        popular_B2 = self._tensor(popularity_columns(np.diff(batch.history_offsets)))
-        with torch.no_grad():
-            lately_C = self.config.temperature * self._lately(bias_I, candidates=candidates)
         pairs = Pairs(
             row=self._tensor(batch.target_row),
             column=self._tensor(place(batch.target_item)),
@@ -183,8 +179,8 @@ class Fit:
             negative_column=self._tensor(place(batch.negative_item)),
         )
         return loss_of(
-            torch.cat([user_BD, popular_B2[:, :1]], dim=1),
-            item_CD=torch.cat([vector_ID, lately_C[:, None]], dim=1),
+            user_BD,
+            item_CD=vector_ID,
             bias_C=bias_I,
             pairs=pairs,
             config=self.config.loss_config,
@@ -273,36 +269,31 @@ class Fit:
         popular_I = np.where(self.items.id_code == UNKNOWN, np.nan, np.log1p(counts))
         return self._tensor(popular_I.astype(np.float32))
 
-    def _lately(self, bias_C: torch.Tensor, *, candidates: np.ndarray | None) -> torch.Tensor:
-        """(C,) what is to be added to the biases so that they are popularity of late; 0 for the unknown.
-
-        Known items have the same odds in all as by their biases, against the unknown.
-        """
-        popular_C = self.popular_I if candidates is None else self.popular_I[self._tensor(candidates)]
-        known = ~popular_C.isnan()
-        level = torch.logsumexp(bias_C[known], dim=0) - torch.logsumexp(popular_C[known], dim=0)
-        return torch.where(known, popular_C.nan_to_num() + level - bias_C, 0.0)
-
     def _serve_newcomers(self) -> None:
+        """Say by how much known items are more popular of late than by their biases; in all as likely."""
         with torch.no_grad():
-            _, bias_I = self.network.encode_items(self.all_items)
-            lately_I = self._lately(bias_I, candidates=None)
-            known = self.all_items.id_code != UNKNOWN
-            self.network.item.lately[self.all_items.id_code[known]] = lately_I[known]
+            known = ~self.popular_I.isnan()
+            popular_K, bias_K = self.popular_I[known], self.network.encode_items(self.all_items)[1][known]
+            level = torch.logsumexp(bias_K, dim=0) - torch.logsumexp(popular_K, dim=0)
+            self.network.item.lately[self.all_items.id_code[known]] = popular_K + level - bias_K
 
-    def validate(self, valid: HeldOut) -> dict[str, float]:
-        """Mean metrics at 20 on the held-out users, each as of their moment."""
+    def validate(self, valid: HeldOut, *, as_newcomers: bool = False) -> dict[str, float]:
+        """Mean metrics at 20 on the held-out users, each as of their moment, or as if they had just come."""
         self.network.eval()
         item_vectors = self._item_vectors()
-        histories = Histories.from_interactions(
-            self.events,
-            num_users=len(self.dataset.users),
-            as_of=valid.moments(len(self.dataset.users)),
-            max_length=self.config.max_history,
-        ).take(valid.users)
+        encoded, histories = self.users.take(valid.users), Histories.empty(len(valid))
+        if as_newcomers:
+            encoded = replace(encoded, id_code=np.full(len(valid), UNKNOWN))
+        else:
+            histories = Histories.from_interactions(
+                self.events,
+                num_users=len(self.dataset.users),
+                as_of=valid.moments(len(self.dataset.users)),
+                max_length=self.config.max_history,
+            ).take(valid.users)
         vectors = encode_users(
             self.network,
-            encoded=self.users.take(valid.users),
+            encoded=encoded,
             histories=histories,
             item_vectors=item_vectors,
             item_codes=self.items.categorical,
@@ -311,6 +302,10 @@ class Fit:
         return metrics_of(
             valid, num_items=len(item_vectors), score=lambda rows: vectors[rows] @ item_vectors.T
         )
+
+    def trust_newcomers(self, share: float) -> None:
+        """Let the vectors of users who did nothing yet count so much."""
+        self.network.user.newcomer_trust = share
 
     def finish(self) -> TrainedModel:
         """The model as it stands, on the CPU."""

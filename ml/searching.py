@@ -13,6 +13,7 @@ from ml.validating import metrics_of
 
 TREND_STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NEWCOMER_HALF_LIVES = (1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 0.0)
+NEWCOMER_TRUSTS = (1.0, 0.5, 0.25, 0.0)  # in the vector of a profile, beside what is popular of late
 HALF_LIVES = (15.0, 60.0, 0.0)  # days in which a target comes to count half; 0 = the past never fades
 
 
@@ -51,7 +52,7 @@ def search(
             return None
         if best is None or tried.score > best.score:
             best = tried
-    return None if best is None else _with_trend(best, valid=valid)
+    return None if best is None else _with_trust(_with_trend(best, valid=valid), valid=valid)
 
 
 def _tried(
@@ -84,6 +85,21 @@ def _with_trend(found: Search, *, valid: HeldOut) -> Search:
     settled = replace(found.config, trend_strength=strengths[best])
     found.fit.config = settled
     return Search(fit=found.fit, config=settled, score=scores[best])
+
+
+def _with_trust(found: Search, *, valid: HeldOut) -> Search:
+    """The search with as much trust in newcomers' profiles as ranks the held-out users best as newcomers."""
+    fit, share = found.fit, found.config.newcomer_trust
+    if share is None and has_features(fit.dataset.users):
+        scores = []
+        for tried in NEWCOMER_TRUSTS:
+            fit.trust_newcomers(tried)
+            scores.append(fit.validate(valid, as_newcomers=True)["ndcg@20"])
+        share = NEWCOMER_TRUSTS[int(np.argmax(scores))]
+    share = 1.0 if share is None else share
+    fit.trust_newcomers(share)
+    fit.config = replace(found.config, newcomer_trust=share)
+    return replace(found, config=fit.config)
 
 
 def newcomer_half_life_of(

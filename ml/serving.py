@@ -17,6 +17,7 @@ from ml.features import Encoded, FeatureSpec, one_row
 from ml.folders import CONFIG, WEIGHTS, ArtifactError, verify
 
 _TOWER = "network.user."
+TRUSTED = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class NumpyUserTower:
     directions: np.ndarray  # (P, D) float32, where each stated value points
     max_history: int
     breadth: float
+    newcomer_trust: float
 
     def encode_user(
         self,
@@ -65,6 +67,7 @@ class NumpyUserTower:
         vector_D = self._profile(encoded) + self._stated(encoded) + self._history(rows, weight_H, age_H)
         length = np.sqrt((vector_D**2).sum() + _softplus(self.weights["doubt"]) ** 2)
         scale = breadth_scale(len(rows), breadth=self.breadth) / length
+        scale *= 1.0 if len(rows) else self.newcomer_trust
         affinity_A = self._affinity(rows, weight_H, age_H)
         return np.concatenate([scale * vector_D, affinity_A, popularity_columns(len(rows))]).astype(
             np.float32
@@ -165,6 +168,9 @@ def load_user_tower(folder: Path, *, expected_sha256: str | None = None) -> Nump
             directions=tensors["directions"],
             max_history=int(description["config"]["max_history"]),
             breadth=float(description["config"]["breadth"]),
+            newcomer_trust=TRUSTED
+            if (trust := description["config"]["newcomer_trust"]) is None
+            else float(trust),
         )
     except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise ArtifactError(

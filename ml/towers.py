@@ -211,7 +211,7 @@ class UserTower(nn.Module):
         shape: "TowerShape",
     ) -> None:
         super().__init__()
-        self.breadth = shape.breadth
+        self.breadth, self.newcomer_trust = shape.breadth, shape.newcomer_trust
         self.doubt = nn.Parameter(torch.tensor(-1.0))
         self.profile = EntityTower(
             spec, dim=shape.dim, width=shape.width, dim_ratio=shape.dim_ratio, id_length=USER_ID_LENGTH
@@ -242,7 +242,8 @@ class UserTower(nn.Module):
         vector_BD = profile_BD + self.history(history, item_vectors=item_vectors)
         doubt = functional.softplus(self.doubt)
         length_B = (vector_BD.square().sum(dim=1) + doubt.square()).sqrt()
-        vector_BD = vector_BD * (lengths_of(history, breadth=self.breadth) / length_B)[:, None]
+        trust_B = torch.where(history.sizes > 0, 1.0, self.newcomer_trust)
+        vector_BD = vector_BD * (trust_B * lengths_of(history, breadth=self.breadth) / length_B)[:, None]
         if self.affinity is None:
             return vector_BD
         sizes_B = history.sizes
@@ -267,6 +268,7 @@ class TowerShape:
     breadth: float
     affinity_width: int  # columns for what a history's categories say; 0 = none
     temperature: float
+    newcomer_trust: float = 1.0  # how much the vector of who did nothing yet counts
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "TowerShape":
@@ -279,6 +281,7 @@ class TowerShape:
             breadth=config["breadth"],
             affinity_width=config["affinity_width"],
             temperature=config["temperature"],
+            newcomer_trust=1.0 if config["newcomer_trust"] is None else config["newcomer_trust"],
         )
 
 

@@ -94,6 +94,7 @@ def _fit_all(dataset: Dataset, config: TrainConfig, *, hooks: Hooks, stage: str)
         raise NotEnoughData("Whatever a user liked, the same user disliked too; log or import more first.")
     fit.run(config.stop_epoch or config.max_epochs, hooks=hooks, stage=stage)
     fit.follow_trend(config.trend_strength or 0.0)
+    fit.trust_newcomers(1.0 if config.newcomer_trust is None else config.newcomer_trust)
     return fit.finish()
 
 

@@ -8,7 +8,7 @@ import pytest
 from ml.config import TrainConfig
 from ml.data import Dataset
 from ml.fitting import Hooks
-from ml.searching import HALF_LIVES, TREND_STRENGTHS, Search, half_lives_of, search
+from ml.searching import HALF_LIVES, NEWCOMER_TRUSTS, TREND_STRENGTHS, Search, half_lives_of, search
 from ml.training import inner_split, train
 from tests.ml.shops import events, two_taste_shop
 
@@ -53,6 +53,7 @@ def test_the_half_life_that_ranks_the_held_out_events_best_is_settled():
     left_open = {
         "recent_half_life_days": None,
         "newcomer_half_life_days": None,
+        "newcomer_trust": None,
         "stop_epoch": 0,
     }
     assert replace(found.config, **left_open) == CONFIG, "nothing else is settled"
@@ -117,3 +118,14 @@ def test_the_trend_that_ranks_best_is_settled_and_stays_in_the_biases():
     scores = [one.fit.validate(valid)["ndcg@20"] for one in tried]
     assert found.fit.validate(valid)["ndcg@20"] == pytest.approx(max(scores), abs=1e-6)
     assert scores[TREND_STRENGTHS.index(found.config.trend_strength)] == pytest.approx(max(scores), abs=1e-6)
+
+
+def test_a_profile_counts_for_newcomers_as_much_as_ranks_them_best():
+    scores = {}
+    _, valid = inner_split(SHOP, CONFIG)
+    for share in NEWCOMER_TRUSTS:
+        fit = search_of(replace(CONFIG, recent_half_life_days=0.0, newcomer_trust=share)).fit
+        scores[share] = fit.validate(valid, as_newcomers=True)["ndcg@20"]
+    found = search_of(replace(CONFIG, recent_half_life_days=0.0))
+    assert scores[found.config.newcomer_trust] == max(scores.values())
+    assert len(set(scores.values())) > 1, "else the trust proves nothing"

@@ -14,7 +14,14 @@ from ml.serving import HistoryEvent, load_user_tower
 from ml.training import TrainConfig, train
 from tests.ml.shops import DAY, events, two_taste_shop
 
-QUICK = TrainConfig(embedding_dim=16, content_width=32, max_epochs=3, learning_rate=0.02, max_history=6)
+QUICK = TrainConfig(
+    embedding_dim=16,
+    content_width=32,
+    max_epochs=3,
+    learning_rate=0.02,
+    max_history=6,
+    newcomer_trust=0.5,
+)
 
 
 @pytest.fixture(scope="module")

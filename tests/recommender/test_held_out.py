@@ -60,6 +60,9 @@ def test_a_trial_says_what_it_settled_and_leaves_the_other_settings() -> None:
     assert settled.trend_strength is not None
     assert settled.newcomer_half_life_days is not None
     left_open = {"stop_epoch": 0} | dict.fromkeys(
-        ("recent_half_life_days", "trend_strength", "known_by_content", "newcomer_half_life_days")
+        (
+            *("recent_half_life_days", "trend_strength", "known_by_content"),
+            *("newcomer_half_life_days", "newcomer_trust"),
+        )
     )
     assert replace(settled, **left_open) == wanted

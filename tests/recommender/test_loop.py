@@ -3,10 +3,12 @@
 import uuid
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 
-from recommender import versions
+from recommender import interactions, versions
+from recommender.gathering import user_vector
 from recommender.models import ModelVersion, Placement
 from recommender.recommendations import RecommendedList, recommend
 from shop.models import Category, Product, User
@@ -46,6 +48,18 @@ def num_below(category: str, *, recommended: RecommendedList) -> int:
     return sum(product.category.path.startswith(f"{category}/") for product in recommended.products)
 
 
+def vector_now(visitor: Visitor, *, version: ModelVersion) -> np.ndarray:
+    vector = user_vector(version, visitor=visitor, history=interactions.recent_history(visitor))
+    assert vector is not None
+    return vector
+
+
+def look_at(visitor: Visitor, product: Product) -> None:
+    interactions.record_interaction(
+        event_id=uuid.uuid4(), visitor=visitor, product_id=product.pk, kind="view"
+    )
+
+
 def buy(visitor: Visitor, product: Product) -> None:
     carts.add(visitor, product_id=product.pk)
     delivery = checkout.Delivery(name="Carol", address="1 High Street", region="GB")
@@ -70,6 +84,16 @@ def test_the_model_foresees_better_than_its_baselines_and_answers_to_each_shoppe
     assert num_below("clothing", recommended=for_the_dresser) >= 8
     assert len(set(ids(for_the_cook)) & set(ids(for_the_dresser))) <= 3
 
+    before = vector_now(cook, version=version)
+    look_at(cook, for_the_dresser.products[0])
+    for_the_curious = for_you(cook)
+    assert np.abs(vector_now(cook, version=version) - before).max() > 0.01, (
+        "one view, and the vector is another"
+    )
+    assert ids(for_the_curious) != ids(for_the_cook), "and the next page"
+    assert for_the_dresser.products[0].pk not in ids(for_the_curious), "what was seen is no discovery"
+
+    for_the_cook = for_the_curious
     bought = for_the_cook.products[0]
     buy(cook, bought)
     after = for_you(cook)
