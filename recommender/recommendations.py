@@ -39,6 +39,7 @@ class RecommendedList:
     version_id: int | None  # the version that proposed some of it; None when the model had no part
     sources: list[str]  # of each product
     reasons: list[Reason | None]  # of each product
+    state: str = ""  # the same for a list that is as it was, its products' names included; "" when not kept
     described: str = ""  # as impressions keep it; "" for an empty list, and for one of nobody to write down
 
 
@@ -84,7 +85,7 @@ def recommend(
     place = caching.look(placement, visitor=visitor, anchor_ids=anchor_ids, k=k, without=without)
     kept = place.found and _shown_again(place.found, visitor=visitor)
     if kept:
-        return kept
+        return replace(kept, state=f"{place.key} {place.state}")
     made = _made(placement, visitor=visitor, about=about, k=k, in_force=None, without=without)
     described = _described(made)
     caching.keep(place, described)

@@ -1,5 +1,6 @@
 """Template tags that put recommendations on the shop's pages."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,12 @@ from recommender.recommendations import RecommendedList, recommend
 from recommender.templatetags import shown_products
 from shop.models import Order, Product
 from shop.selectors.carts import CartView
+from shop.visitors import Visitor
 
 register = template.Library()
 SHELF = "recommender/_shelf.html"
+WORDS_FRESH_SECONDS = 60  # what is new ages by the clock
+MOST_KEPT_WORDS = 10_000
 LINE = 24  # characters of a card's reason that fit on one line of the narrowest card
 # What stands on the page already is in these only when there is nothing else. The others list facts.
 SHOWS_OTHERS = frozenset(
@@ -43,6 +47,9 @@ SAID_BY_HEADING = {
     "Buy again": "You bought this before",
     "Popular right now": "Trending now",
 }
+
+
+_kept_words: dict[tuple[str, int], list[str]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +144,7 @@ def _shelf(
     without = shown_products.of(request) if placement in SHOWS_OTHERS else ()
     recommended = recommend(placement, visitor=visitor, anchors=anchors, k=k, without=without)
     shown_products.remember(request, (product.pk for product in recommended.products))
-    given = [None if _names_anchor(reason, anchors=anchors) else reason for reason in recommended.reasons]
-    words = reasons.in_words(given, products=recommended.products, visitor=visitor)
+    words = _words(recommended, anchors=anchors, visitor=visitor)
     heading = _heading(recommended, words=words)
     said = (heading, SAID_BY_HEADING.get(heading))
     words = ["" if why in said else why for why in words]
@@ -153,6 +159,20 @@ def _shelf(
             Card(product=product, why=why) for product, why in zip(recommended.products, words, strict=True)
         ],
     }
+
+
+def _words(recommended: RecommendedList, *, anchors: Sequence[Product], visitor: Visitor) -> list[str]:
+    """Return why each product is there; of a kept list once, since its state covers what the words tell."""
+    key = (recommended.state, int(time.time() / WORDS_FRESH_SECONDS))
+    if recommended.state and key in _kept_words:
+        return list(_kept_words[key])
+    given = [None if _names_anchor(reason, anchors=anchors) else reason for reason in recommended.reasons]
+    words = reasons.in_words(given, products=recommended.products, visitor=visitor)
+    if recommended.state:
+        if len(_kept_words) >= MOST_KEPT_WORDS:
+            _kept_words.clear()
+        _kept_words[key] = words
+    return list(words)
 
 
 def _names_anchor(reason: Reason | None, *, anchors: Sequence[Product]) -> bool:

@@ -81,7 +81,7 @@ def test_the_api_refuses_what_it_does_not_take(browser, products):
 
 
 @pytest.mark.parametrize("name", [COOKIE, PAUSE_COOKIE, "sessionid", "csrftoken", "messages"])
-@pytest.mark.parametrize("value", ["", "x", ":::", "é", "a" * 4000, "{}", "\x7f", str(uuid.uuid4())])
+@pytest.mark.parametrize("value", ["", "x", ":::", "é", "a" * 200, "{}", "\x7f", str(uuid.uuid4())])
 def test_malformed_cookies_are_no_cookies(browser, products, name, value):
     for page in ("/", f"{API}?k=3"):
         browser.cookies[name] = value

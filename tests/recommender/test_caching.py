@@ -54,12 +54,10 @@ def is_kept(
 
 def test_a_list_is_made_once_and_each_serving_is_an_impression_of_its_own(visitor, mugs):
     first = recommend(FOR_YOU, visitor=visitor, k=3)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         second = recommend(FOR_YOU, visitor=visitor, k=3)
     assert len(queries) == 3  # the cards, their pictures, the impression
-    assert replace(second, impression_id=first.impression_id) == first
+    assert replace(second, impression_id=first.impression_id, state="") == first
     rows = {row.pk: row for row in Impression.objects.all()}
     assert set(rows) == {first.impression_id, second.impression_id}
     assert rows[first.impression_id].product_ids == rows[second.impression_id].product_ids
@@ -342,3 +340,24 @@ def test_a_stranger_may_make_half_as_many_calls(mugs, settings):
     settings.API_REQUESTS_PER_MINUTE = 4
     throttling.calls.forget()
     assert [Client().get(URL).status_code for _ in range(3)] == [200, 200, 429]
+
+
+# Words and faces of cards
+
+
+def test_the_words_of_a_kept_list_cost_no_query_and_go_with_what_they_tell(client, mugs, make_product):
+    client.get(f"/product/{mugs[0].pk}/")
+    pages = [client.get("/more/").content.decode() for _ in range(3)]
+    assert all("You viewed this" in page or "Recently viewed" in page for page in pages)
+    Product.objects.filter(pk=mugs[0].pk).update(name="Renamed")
+    catalogue_changed.send(Product)
+    assert "Renamed" in client.get("/more/").content.decode()
+
+
+def test_the_face_of_a_card_is_always_that_of_its_product(client, mugs):
+    assert "$10.00" in client.get("/").content.decode()
+    Product.objects.update(price="12.34", list_price="24.68")
+    page = client.get("/").content.decode()
+    assert "$12.34" in page
+    assert "50% off" in page
+    assert "$10.00" not in page
