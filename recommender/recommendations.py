@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommender import caching, diversity, feature_logs, filtering, impressions, ranking, rules
+from recommender import caching, diversity, feature_logs, filtering, impressions, ranking, rules, seasons
 from recommender.candidates import Candidate, RankedList, Reason
 from recommender.context import Context
 from recommender.gathering import Gathered, gather
@@ -207,6 +207,7 @@ def _composed(plan: Plan, *, ranked: list[Candidate], gathered: Gathered) -> _Pa
         pool += _filled(plan, context=context, known=pool, number=k - len(pool))
     if not pool:
         return page
+    pool = seasons.apply(pool, context=context)
     # A pin holds for what was seen before too.
     _extend(page, pool=rules.apply(pool, context=anything, rules=gathered.rules), context=anything)
     if page.refused and fillable and len(page.chosen) < k:

@@ -109,6 +109,12 @@ class Env(BaseSettings):
         le=100,
         description="Places that a product sinks each time a shopper saw it and did not click; 0: none.",
     )
+    CONTEXT_BOOST: float = Field(
+        0.0,
+        ge=0,
+        le=3,
+        description="How much lists follow the hour and season, as the strength of a rule; 0: not at all.",
+    )
     CLIP_MODEL: str = Field(
         "", description="An open_clip architecture; empty uses the bundled compact model."
     )

@@ -43,8 +43,8 @@ def _nothing_kept() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_by_chance(settings: Any) -> None:
-    """Lists hold what fits; a test of exploration says so."""
-    settings.EXPLORATION_SHARE = 0.0
+    """Lists hold what fits, at any hour; a test of exploration or of the hour says so."""
+    settings.EXPLORATION_SHARE = settings.CONTEXT_BOOST = 0.0
 
 
 @pytest.fixture
