@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 PYTEST_FLAGS ?=
 export UV_HTTP_TIMEOUT := 300
 
-.PHONY: help demo run test lint format bench bench-model bench-ranking bench-large clean browser
+.PHONY: help demo run test lint format bench bench-model bench-ranking bench-serving bench-large clean browser
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,14 @@ bench-ranking: $(STAMP) ## Measure the second stage: each ranker beside the retr
 
 bench: $(STAMP) ## Measure the loop on this machine: import, train, recommend
 	$(BIN)/python tests/bench/loop.py
+
+# Throughput is wrk's; without root and without it, our own client stands in.
+SERVING_FLAGS ?=
+bench-serving: $(STAMP) ## Measure the shop under load: pages, the API, retrieval alone
+	@command -v wrk >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wrk >/dev/null; } || \
+		echo "No wrk: a client in Python stands in for it. Install it with your package manager."
+	$(BIN)/python -m tests.bench.serving $(SERVING_FLAGS)
 
 bench-large: $(STAMP) ## Train on a million shoppers, 200,000 products and 20 million events
 	$(BIN)/python -m tests.bench.large

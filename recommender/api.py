@@ -4,11 +4,14 @@ from typing import cast
 
 from django.http import Http404
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from recommender import caching, quick_api
 from recommender.models import Placement
+from recommender.plans import PLANS
 from recommender.recommendations import MAX_K, RecommendedList, recommend
 from shop.models import Product
 from shop.visitors import ShopRequest
@@ -22,7 +25,7 @@ class RecommendationQuery(serializers.Serializer):
     anchor = serializers.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
 
     def validate(self, attrs: dict) -> dict:
-        if attrs["placement"] == Placement.PRODUCT_SIMILAR and "anchor" not in attrs:
+        if PLANS[attrs["placement"]].needs_anchor and "anchor" not in attrs:
             raise serializers.ValidationError(
                 {"anchor": "This placement needs the id of a product as its anchor."}
             )
@@ -37,9 +40,17 @@ class RecommendationsView(APIView):
         query = RecommendationQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         asked = query.validated_data
-        anchor = _anchor(asked.get("anchor"))
-        recommended = recommend(asked["placement"], visitor=visitor, anchor=anchor, k=asked["k"])
-        return Response(_as_json(recommended))
+        placement, k, anchor_id = asked["placement"], asked["k"], asked.get("anchor")
+        anchor_ids = () if anchor_id is None else (anchor_id,)
+        place = caching.look(placement, visitor=visitor, anchor_ids=anchor_ids, k=k, form=caching.BODY)
+        recommended = recommend(placement, visitor=visitor, anchor=_anchor(anchor_id), k=k)
+        answer = _as_json(recommended)
+        quick_api.keep(
+            place,
+            described=recommended.described,
+            body=JSONRenderer().render(answer).decode(),
+        )
+        return Response(answer)
 
 
 def _anchor(product_id: int | None) -> Product | None:

@@ -39,7 +39,8 @@ class Gathered:
 
     context: Context
     rules: Sequence[BusinessRule]
-    allowed_at_last: np.ndarray  # (I,) bool: context.allowed, with what the placement only prefers to hide
+    allowed_at_last: np.ndarray  # (I,) bool: context.allowed, with what the list only prefers to hide
+    hides: bool  # whether there is any such thing
 
 
 def gather(
@@ -50,10 +51,12 @@ def gather(
     anchor_ids: Iterable[int],
     k: int,
     in_force: Sequence[BusinessRule] | None = None,
+    without: Sequence[int] = (),
 ) -> Gathered:
     """Return what the list is made from; two queries, and two more at most for an account's features.
 
-    `in_force` are the business rules to go by; None: those of this moment.
+    `in_force` are the business rules to go by; None: those of this moment. Products `without`, by id, are
+    only preferred not to be shown.
     What is broken is left out: without readable weights there is no vector. Raises DatabaseError when the
     catalogue itself cannot be read. A paused visitor is everybody: no history, no preferences.
     """
@@ -80,6 +83,7 @@ def gather(
     if plan.hides_seen:
         seen = [row.product_id for row in history if now - row.occurred_at <= SEEN_WINDOW]
         allowed[_rows(catalogue, ids=seen)] = False
+    allowed[_rows(catalogue, ids=without)] = False
     context = Context(
         placement=placement,
         visitor=visitor,
@@ -94,7 +98,8 @@ def gather(
         item_vectors=_item_vectors(version, catalogue=catalogue),
         marks=marks,
     )
-    return Gathered(context=context, rules=in_force, allowed_at_last=at_last)
+    hides = plan.hides_seen or bool(without)
+    return Gathered(context=context, rules=in_force, allowed_at_last=at_last, hides=hides)
 
 
 def user_vector(

@@ -100,15 +100,47 @@ def record_served(
 ) -> uuid.UUID:
     """Return the id of a new impression; a click or a cart event carries it back. No query, or one insert.
 
-    `sources` and `reasons` are of each position; `features` is what the ranker saw, in plain lists, numbers
-    and NumPy arrays, where a NaN is kept as null. What is shown to a visitor who paused personalisation is
-    not written down.
+    What is shown to a visitor who paused personalisation is not written down. The rest is of `described`.
     """
-    impression_id = uuid.uuid4()
     if not visitor.personalised:
-        return impression_id
+        return uuid.uuid4()
+    return record_described(
+        described(
+            placement,
+            visitor=visitor,
+            product_ids=product_ids,
+            source=source,
+            version_id=version_id,
+            anchor_id=anchor_id,
+            sources=sources,
+            reasons=reasons,
+            features=features,
+            ranker_id=ranker_id,
+            arm=arm,
+        )
+    )
+
+
+def described(
+    placement: str,
+    *,
+    visitor: Visitor,
+    product_ids: Sequence[int],
+    source: str,
+    version_id: int | None,
+    anchor_id: int | None = None,
+    sources: Sequence[str] = (),
+    reasons: Sequence[Reason | None] = (),
+    features: dict[str, Any] | None = None,
+    ranker_id: int | None = None,
+    arm: str = "",
+) -> str:
+    """Return the list as JSON, to be recorded once or each time that it is served.
+
+    `sources` and `reasons` are of each position; `features` is what the ranker saw, in plain lists, numbers
+    and NumPy arrays, where a NaN is kept as null.
+    """
     served = {
-        "id": impression_id.hex,
         "placement": placement[:MAX_PLACEMENT],
         "visitor_id": visitor.id.hex,
         "user_id": visitor.user_id,
@@ -121,10 +153,16 @@ def record_served(
         "sources": [name[:MAX_SOURCE] for name in sources],
         "reasons": [reason.as_json() if reason else None for reason in reasons],
         "features": features,
-        "at": timezone.now().timestamp(),
     }
-    if not _handed_over(served):
-        _insert([served])
+    return json.dumps(_plain(served), allow_nan=False, separators=(",", ":"))
+
+
+def record_described(description: str) -> uuid.UUID:
+    """Return the id of a new impression of the list that `described` gave. No query, or one insert."""
+    impression_id = uuid.uuid4()
+    text = f'{{"id":"{impression_id.hex}","at":{timezone.now().timestamp()},{description[1:]}'
+    if not _handed_over(text):
+        _insert([json.loads(text)])
     return impression_id
 
 
@@ -140,7 +178,7 @@ def record_seen(impression_id: uuid.UUID, *, visitor: Visitor, positions: Sequen
         "positions": sorted({position for position in positions if 0 <= position < 2**15}),
         "at": timezone.now().timestamp(),
     }
-    if seen["positions"] and not _handed_over(seen):
+    if seen["positions"] and not _handed_over(json.dumps(seen, separators=(",", ":"))):
         write_seen([seen])
 
 
@@ -189,11 +227,11 @@ def purge(*, now: datetime | None = None) -> int:
             return num_deleted
 
 
-def _handed_over(content: dict[str, Any]) -> bool:
+def _handed_over(text: str) -> bool:
     if not settings.BUFFER_IMPRESSIONS:
         return False
     try:
-        streams.add_impression(content)
+        streams.add_impression_text(text)
     except (RedisAway, streams.StreamFull):
         return False
     return True

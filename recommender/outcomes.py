@@ -12,11 +12,12 @@ from django.db import connection
 OUTCOMES = """
     WITH shown AS (
         SELECT id, placement, version_id, cardinality(product_ids) AS products,
-               cardinality(seen_positions) AS seen
+               cardinality(seen_positions) AS seen, product_ids, seen_positions
         FROM recommender_impression WHERE created_at >= %(since)s
     ),
     clicks AS (
-        SELECT i.id, i.impression_id, i.product_id, i.user_id, i.visitor_id, i.occurred_at
+        SELECT i.id, i.impression_id, i.product_id, i.user_id, i.visitor_id, i.occurred_at,
+               array_position(shown.product_ids, i.product_id) - 1 <> ALL (shown.seen_positions) AS unseen
         FROM recommender_interaction i JOIN shown ON shown.id = i.impression_id
         WHERE i.kind = 'click' AND i.occurred_at >= %(since)s
     ),
@@ -30,14 +31,17 @@ OUTCOMES = """
         WHERE o.kind IN ('cart_add', 'purchase') AND o.occurred_at >= %(since)s
         ORDER BY o.id, clicks.occurred_at DESC, clicks.id DESC
     ),
-    clicked AS (SELECT impression_id, count(*) AS n FROM clicks GROUP BY 1),
+    clicked AS (
+        SELECT impression_id, count(*) AS n, count(DISTINCT product_id) FILTER (WHERE unseen) AS unseen
+        FROM clicks GROUP BY 1
+    ),
     came AS (
         SELECT impression_id, count(*) FILTER (WHERE kind = 'cart_add') AS carts,
                count(*) FILTER (WHERE kind = 'purchase') AS purchases
         FROM wanted GROUP BY 1
     )
     SELECT placement, version_id, count(*), sum(products), sum(seen), coalesce(sum(clicked.n), 0),
-           coalesce(sum(came.carts), 0), coalesce(sum(came.purchases), 0)
+           coalesce(sum(clicked.unseen), 0), coalesce(sum(came.carts), 0), coalesce(sum(came.purchases), 0)
     FROM shown
     LEFT JOIN clicked ON clicked.impression_id = shown.id
     LEFT JOIN came ON came.impression_id = shown.id
@@ -56,13 +60,14 @@ class Outcome:
     products: int
     seen: int
     clicks: int
+    clicked_unseen: int  # products that were followed sooner than a browser tells that they are in view
     carts: int
     purchases: int
 
     @property
     def click_rate(self) -> float | None:
-        """Clicks for each product seen; for each one shown, where no browser told what was seen."""
-        shown = self.seen or self.products
+        """Clicks for each product seen or followed; for each one shown, where no browser told."""
+        shown = self.seen + self.clicked_unseen if self.seen else self.products
         return self.clicks / shown if shown else None
 
 
@@ -79,8 +84,19 @@ def by_placement(since: datetime) -> list[Outcome]:
                 products=int(products),
                 seen=int(seen),
                 clicks=int(clicks),
+                clicked_unseen=int(clicked_unseen),
                 carts=int(carts),
                 purchases=int(purchases),
             )
-            for placement, version_id, lists, products, seen, clicks, carts, purchases in cursor.fetchall()
+            for (
+                placement,
+                version_id,
+                lists,
+                products,
+                seen,
+                clicks,
+                clicked_unseen,
+                carts,
+                purchases,
+            ) in cursor.fetchall()
         ]

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import BooleanField, CharField, Exists, OuterRef, QuerySet, Value
+from django.db.models import BooleanField, CharField, ExpressionWrapper, Q, QuerySet, Value
 from django.utils import timezone
 
+from ml.data import MAX_HISTORY
 from recommender.candidates import Reason
+from recommender.filtering import MAX_MARKS
 from recommender.interactions import Kind, interactions_of
-from recommender.models import Interaction
 from shop.models import Category, Product
 from shop.visitors import Visitor
 
@@ -73,14 +74,17 @@ def _named(*selections: QuerySet) -> Iterable[tuple[str, int, str, bool, bool]]:
 
 
 def _products(product_ids: Sequence[int], *, visitor: Visitor) -> QuerySet[Product]:
-    mine = interactions_of(visitor).filter(product=OuterRef("pk"))
     return Product.objects.filter(pk__in=product_ids).annotate(
-        table=_text(PRODUCT), viewed=_did(mine, LOOKED_AT), bought=_did(mine, (Kind.PURCHASE,))
+        table=_text(PRODUCT),
+        viewed=_did(LOOKED_AT, visitor=visitor, latest=MAX_HISTORY),
+        bought=_did((Kind.PURCHASE,), visitor=visitor, latest=MAX_MARKS),
     )
 
 
-def _did(mine: QuerySet[Interaction], kinds: Sequence[str]) -> Exists:
-    return Exists(mine.filter(kind__in=kinds))
+def _did(kinds: Sequence[str], *, visitor: Visitor, latest: int) -> ExpressionWrapper:
+    """Whether a product is among the latest of these kinds: of a hundred thousand events not all are read."""
+    mine = interactions_of(visitor).filter(kind__in=kinds).order_by("-occurred_at")[:latest]
+    return ExpressionWrapper(Q(pk__in=mine.values("product_id")), output_field=BooleanField())
 
 
 def _categories(category_ids: Sequence[int]) -> QuerySet[Category]:

@@ -24,6 +24,7 @@ def connect() -> None:
         signals.review_submitted: on_review_submitted,
         signals.visitor_logged_in: on_visitor_logged_in,
         signals.catalogue_changed: on_catalogue_changed,
+        signals.account_changed: on_account_changed,
     }
     for signal, listener in listeners.items():
         signal.connect(listener, dispatch_uid=f"recommender.{listener.__name__}")
@@ -111,3 +112,7 @@ def on_visitor_logged_in(*, visitor: Visitor, **_: Any) -> None:
 
 def on_catalogue_changed(**_: Any) -> None:
     revisions.bump(revisions.CATALOGUE)
+
+
+def on_account_changed(*, user_id: int, **_: Any) -> None:
+    revisions.bump(revisions.name_of_user(user_id))

@@ -1,12 +1,13 @@
 """recommend(): the only door to a list of products for a visitor."""
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommender import diversity, feature_logs, filtering, impressions, ranking, rules, seasons
+from recommender import caching, diversity, feature_logs, filtering, impressions, ranking, rules, seasons
 from recommender.candidates import Candidate, RankedList, Reason
 from recommender.context import Context
 from recommender.gathering import Gathered, gather
@@ -38,6 +39,8 @@ class RecommendedList:
     version_id: int | None  # the version that proposed some of it; None when the model had no part
     sources: list[str]  # of each product
     reasons: list[Reason | None]  # of each product
+    state: str = ""  # the same for a list that is as it was, its products' names included; "" when not kept
+    described: str = ""  # as impressions keep it; "" for an empty list, and for one of nobody to write down
 
 
 @dataclass(kw_only=True)
@@ -65,18 +68,28 @@ def recommend(
     anchor: Product | None = None,
     k: int = 12,
     anchors: Sequence[Product] = (),
+    without: Sequence[int] = (),
 ) -> RecommendedList:
     """Return k products for the visitor at this placement: fewer only when the shop has fewer to show.
 
     Placements that are about one thing, such as what was viewed, are shorter rather than about another. A
     broken part is logged and skipped, never shown to the shopper. `anchors` are the products of a cart or an
-    order. Costs six queries at most once the process is warm, one of them an insert; one more where an
-    account's features are not in the online store. Raises ValueError for an unknown placement, a placement
-    without its anchor, or a k outside 1 to 100.
+    order; those in `without`, by id, stand on the page already and fill a list only at last. Costs six
+    queries at most once the process is warm, one of them an insert; one more where an account's features are
+    not in the online store. Raises ValueError for an unknown placement, a placement without its anchor, or a
+    k outside 1 to 100.
     """
     about = [*([anchor] if anchor else []), *anchors]
-    made = _made(placement, visitor=visitor, about=about, k=k, in_force=None)
-    return _served(made.page, context=made.context, ranked=made.ranked)
+    _checked_plan(placement, about=about, k=k)
+    anchor_ids = list(dict.fromkeys(product.pk for product in about))
+    place = caching.look(placement, visitor=visitor, anchor_ids=anchor_ids, k=k, without=without)
+    kept = place.found and _shown_again(place.found, visitor=visitor)
+    if kept:
+        return replace(kept, state=f"{place.key} {place.state}")
+    made = _made(placement, visitor=visitor, about=about, k=k, in_force=None, without=without)
+    described = _described(made)
+    caching.keep(place, described)
+    return _recorded(_listed(made.page, context=made.context), described=described, visitor=visitor)
 
 
 def preview(
@@ -103,6 +116,7 @@ def _made(
     about: Sequence[Product],
     k: int,
     in_force: Sequence[BusinessRule] | None,
+    without: Sequence[int] = (),
 ) -> _Made:
     plan = _checked_plan(placement, about=about, k=k)
     gathered = gather(
@@ -112,6 +126,7 @@ def _made(
         anchor_ids=dict.fromkeys(product.pk for product in about),
         k=k,
         in_force=in_force,
+        without=without,
     )
     ranked = ranking.rank(_from_legs(plan, context=gathered.context), context=gathered.context)
     page = _composed(plan, ranked=_with_comparable_scores(ranked), gathered=gathered)
@@ -187,7 +202,7 @@ def _composed(plan: Plan, *, ranked: list[Candidate], gathered: Gathered) -> _Pa
     fillable = bool(context.anchor_ids) or not plan.only_about
     if fillable and len(pool) < k:
         pool += _filled(plan, context=context, known=pool, number=k - len(pool) + SPARE)
-    if fillable and len(pool) < k and plan.hides_seen:
+    if fillable and len(pool) < k and gathered.hides:
         context = anything
         pool += _filled(plan, context=context, known=pool, number=k - len(pool))
     if not pool:
@@ -247,24 +262,49 @@ def _listed(page: _Page, *, context: Context) -> RecommendedList:
     )
 
 
-def _served(page: _Page, *, context: Context, ranked: RankedList) -> RecommendedList:
-    served = _listed(page, context=context)
-    if not page.products:
-        return served
+def _described(made: _Made) -> str:
+    served, context = _listed(made.page, context=made.context), made.context
+    product_ids = [product.pk for product in served.products]
+    return impressions.described(
+        context.placement,
+        visitor=context.visitor,
+        product_ids=product_ids,
+        source=served.source,
+        version_id=served.version_id,
+        anchor_id=context.anchor_ids[0] if context.anchor_ids else None,
+        sources=served.sources,
+        reasons=served.reasons,
+        ranker_id=made.ranked.ranker_id,
+        features=feature_logs.to_log(made.ranked, product_ids=product_ids),
+    )
+
+
+def _recorded(listed: RecommendedList, *, described: str, visitor: Visitor) -> RecommendedList:
+    """The list with the id of its new impression; none is made of an empty list or for who paused."""
+    if not listed.products or not visitor.personalised:
+        return listed
     impression_id = attempt(
         "the impression",
-        lambda: impressions.record_served(
-            context.placement,
-            visitor=context.visitor,
-            product_ids=[product.pk for product in page.products],
-            source=served.source,
-            version_id=served.version_id,
-            anchor_id=context.anchor_ids[0] if context.anchor_ids else None,
-            sources=served.sources,
-            reasons=served.reasons,
-            ranker_id=ranked.ranker_id,
-            features=feature_logs.to_log(ranked, product_ids=[product.pk for product in page.products]),
-        ),
-        otherwise=served.impression_id,
+        lambda: impressions.record_described(described),
+        otherwise=listed.impression_id,
     )
-    return replace(served, impression_id=impression_id)
+    return replace(listed, impression_id=impression_id, described=described)
+
+
+def _shown_again(described: str, *, visitor: Visitor) -> RecommendedList | None:
+    """The kept list as an impression of its own, its cards read anew; None where one can be shown no more."""
+    kept = json.loads(described)
+    product_ids = kept["product_ids"]
+    cards = load_cards(product_ids, visitor=visitor) if product_ids else {}
+    if len(cards) < len(product_ids):
+        return None
+    listed = RecommendedList(
+        impression_id=uuid.uuid4(),
+        placement=kept["placement"],
+        products=[cards[product_id] for product_id in product_ids],
+        source=kept["source"],
+        version_id=kept["version_id"],
+        sources=kept["sources"],
+        reasons=[Reason(**reason) if reason else None for reason in kept["reasons"]],
+    )
+    return _recorded(listed, described=described, visitor=visitor)

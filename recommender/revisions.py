@@ -29,13 +29,18 @@ _owed_lock = threading.Lock()
 
 def current(names: Sequence[str]) -> str | None:
     """Return the present marks of the names as one text; None while Redis is away. One round trip."""
+    return current_with(names, keys=())[0]
+
+
+def current_with(names: Sequence[str], *, keys: Sequence[str]) -> tuple[str | None, list[bytes | None]]:
+    """Return the present marks of the names, and what Redis held under the keys at that very moment."""
     try:
         if _owed:
             _tell(_taken())
-        marks = redis_door.ask(partial(_read, names=names))
+        marks, held = redis_door.ask(partial(_read, names=names, others=keys))
     except redis_door.RedisAway:
-        return None
-    return ",".join(marks)
+        return None, [None] * len(keys)
+    return ",".join(marks), held
 
 
 def bump(*names: str) -> None:
@@ -49,7 +54,12 @@ def bump(*names: str) -> None:
 def names_of(visitor: Visitor) -> tuple[str, ...]:
     """Return the names under which changes of this shopper are marked."""
     browser = f"visitor:{visitor.id}"
-    return (browser,) if visitor.user_id is None else (browser, f"user:{visitor.user_id}")
+    return (browser,) if visitor.user_id is None else (browser, name_of_user(visitor.user_id))
+
+
+def name_of_user(user_id: int) -> str:
+    """Return the name under which changes of this account are marked."""
+    return f"user:{user_id}"
 
 
 def mark(pipeline: redis.client.Pipeline, names: Sequence[str]) -> None:
@@ -86,16 +96,18 @@ def _taken() -> list[str]:
     return names
 
 
-def _read(client: redis.Redis, *, names: Sequence[str]) -> list[str]:
-    keys = [_key(name) for name in names]
-    marks = cast(list[bytes | None], client.mget(keys))
-    new = [name for name, known in zip(names, marks, strict=True) if known is None and name in _FOR_ALL]
+def _read(
+    client: redis.Redis, *, names: Sequence[str], others: Sequence[str]
+) -> tuple[list[str], list[bytes | None]]:
+    keys, num_marks = [*map(_key, names), *others], len(names)
+    found = cast(list[bytes | None], client.mget(keys))
+    new = [name for name, known in zip(names, found, strict=False) if known is None and name in _FOR_ALL]
     if new:
         # A Redis that lost its data must not look like one in which nothing ever changed.
         for name in new:
             client.set(_key(name), _new_mark(), nx=True)
-        marks = cast(list[bytes | None], client.mget(keys))
-    return [(known or b"-").decode() for known in marks]
+        found = cast(list[bytes | None], client.mget(keys))
+    return [(known or b"-").decode() for known in found[:num_marks]], found[num_marks:]
 
 
 def _new_mark() -> str:

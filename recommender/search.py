@@ -15,6 +15,7 @@ from PIL import Image
 
 from recommender import encoders
 from recommender.documents import CONFIG, weighted_words
+from recommender.ladder import attempt
 from shop.models import Product
 from shop.selectors.catalogue import shown_to
 from shop.visitors import Visitor
@@ -65,7 +66,8 @@ def search_products(query: str, *, visitor: Visitor, limit: int = MAX_RESULTS) -
     """Return the listed products this visitor may buy that answer the query; two or three queries.
 
     Exact SKU or name first, then products with every word, then those that are near: the lexical leg's
-    own order is only refined by the vectors, never cut. While the encoder is loading, words alone answer.
+    own order is only refined by the vectors, never cut. While the encoder is loading, and where vectors
+    cannot be compared, words alone answer.
     """
     query = clean_query(query)
     if not query:
@@ -85,7 +87,10 @@ def search_products(query: str, *, visitor: Visitor, limit: int = MAX_RESULTS) -
 def search_by_image(
     picture: Image.Image, *, visitor: Visitor, limit: int = LEG_SIZE, wait_seconds: float = 0
 ) -> list[int]:
-    """Return the ids of products by how like the picture theirs are; raises EncoderNotReady."""
+    """Return the ids of products by how like the picture theirs are; none where vectors cannot be compared.
+
+    Raises EncoderNotReady.
+    """
     encoder = encoders.encoder_if_ready(wait_seconds=wait_seconds)
     if encoder is None:
         raise EncoderNotReady("The encoder is still loading.")
@@ -174,7 +179,7 @@ def _text_legs(query: str, *, visitor: Visitor) -> list[list[int]]:
 
 
 def _nearest(vector: np.ndarray, *, field: str, encoder_name: str, visitor: Visitor, limit: int) -> list[int]:
-    """Return the ids of the nearest products by cosine, exactly; one query."""
+    """Return the ids of the nearest products by cosine, exactly; one query. None of them where it fails."""
     column = f"content_embedding__{field}"
     products = shown_to(visitor).prefetch_related(None)
     rows = (
@@ -182,7 +187,8 @@ def _nearest(vector: np.ndarray, *, field: str, encoder_name: str, visitor: Visi
         .annotate(distance=CosineDistance(column, HalfVector(vector)))
         .order_by("distance", "pk")
     )
-    return list(rows.values_list("pk", flat=True)[:limit])
+    ids = rows.values_list("pk", flat=True)[:limit]
+    return attempt("the search by vectors", lambda: list(ids), otherwise=[])
 
 
 def fuse(hits: Sequence[LexicalHit], *, vector_legs: Sequence[Sequence[int]]) -> list[int]:

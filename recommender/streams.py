@@ -100,9 +100,13 @@ def add_impression(content: dict[str, Any]) -> None:
 
     Raises RedisAway, or StreamFull: then the caller writes it itself.
     """
+    add_impression_text(json.dumps(content, separators=(",", ":"), default=_plain))
+
+
+def add_impression_text(text: str) -> None:
+    """Do as `add_impression` does with what is JSON already."""
     if time.monotonic() < _fullness.full_until:
         raise StreamFull
-    text = json.dumps(content, separators=(",", ":"), default=_plain)
 
     def add(client: redis.Redis) -> int:
         with client.pipeline(transaction=False) as pipeline:

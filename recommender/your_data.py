@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from recommender import features, forgetting, revisions
 from recommender.interactions import interactions_of
+from recommender.ladder import attempt
 from recommender.models import Impression, Interaction, Recommendation, UserEmbedding
 from recommender.redis_door import RedisAway
 from shop.models import Order, Profile, Review, User
@@ -173,7 +174,7 @@ def _long_parts(visitor: Visitor) -> dict[str, Iterable[Any]]:
     user = visitor.user
     if user is not None:
         parts |= {
-            "vectors": UserEmbedding.objects.filter(user=user).values("version_id", "vector"),
+            "vectors": attempt("the vectors of your data", lambda: _vectors(user), otherwise=[]),
             "lists_made_ahead": Recommendation.objects.filter(user=user).values(
                 "version_id", "product_ids", "scores", "created_at"
             ),
@@ -183,6 +184,12 @@ def _long_parts(visitor: Visitor) -> dict[str, Iterable[Any]]:
             ),
         }
     return parts
+
+
+def _vectors(user: User) -> list[dict[str, Any]]:
+    """Return the account's vectors, one a version: read before they are sent, since pgvector may be gone."""
+    rows = UserEmbedding.objects.filter(user=user).values("version_id", "vector")
+    return [_plain(dict(row)) for row in rows]
 
 
 def _orders(user: User) -> Iterable[Any]:

@@ -22,7 +22,7 @@ from shop.models import (
     User,
 )
 from shop.money import money
-from shop.signals import catalogue_changed
+from shop.signals import account_changed, catalogue_changed
 
 admin.site.site_header = admin.site.site_title = "Shop administration"
 admin.site.index_title = "The shop and its recommendations"
@@ -67,6 +67,16 @@ class ShopUserAdmin(UserAdmin):
         """Save the account, and give a new one the profile that every account has."""
         super().save_model(request, obj, form, change)
         Profile.objects.get_or_create(user=obj)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Tell whoever listens of what was edited: the account, its profile or its password."""
+        account_changed.send(User, user_id=obj.pk)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        for user in queryset:
+            account_changed.send(User, user_id=user.pk)
+        return super().log_deletions(request, queryset)
 
 
 class CatalogueAdmin(admin.ModelAdmin):

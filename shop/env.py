@@ -120,6 +120,17 @@ class Env(BaseSettings):
     )
     CLIP_PRETRAINED: str = Field("", description="An open_clip weights tag or a file, for CLIP_MODEL.")
 
+    LIST_CACHE_SECONDS: int = Field(
+        300,
+        ge=0,
+        le=3600,
+        description="How long a list is kept for its shopper while nothing it is made of changes; 0: not.",
+    )
+    API_REQUESTS_PER_MINUTE: int = Field(
+        600,
+        ge=2,
+        description="Calls of the API by one shopper, in each web process; half as many by a stranger.",
+    )
     BUFFER_IMPRESSIONS: bool = Field(
         default=True, description="Let the consumer save the lists that pages showed; false: each page does."
     )

@@ -89,6 +89,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "recommender.quick_api.QuickApiMiddleware",  # before all that a list kept for its shopper does without
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -212,14 +213,12 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-    ],
-    "DEFAULT_THROTTLE_RATES": {"anon": "300/min", "user": "600/min"},
+    "DEFAULT_THROTTLE_CLASSES": ["recommender.throttling.PerMinute"],
 }
 
 # Lists that were shown
+LIST_CACHE_SECONDS = env.LIST_CACHE_SECONDS
+API_REQUESTS_PER_MINUTE = env.API_REQUESTS_PER_MINUTE
 BUFFER_IMPRESSIONS = env.BUFFER_IMPRESSIONS
 IMPRESSION_DAYS = env.IMPRESSION_DAYS
 

@@ -14,3 +14,6 @@ visitor_logged_in = Signal()  # visitor (with user set): the guest's history joi
 
 # Without a visitor: products or categories are not what they were; sent inside the transaction, if any.
 catalogue_changed = Signal()
+
+# An account is not what it was: its profile, its password, its rights. Carries `user_id`.
+account_changed = Signal()

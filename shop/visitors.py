@@ -68,7 +68,7 @@ _NEW_ID = "shop.new_visitor_id"
 
 def read_visitor(request: HttpRequest) -> Visitor:
     """Return who sends this request; at most one query, and none for a guest."""
-    browser_id = _browser_id_read(request) or _read_cookie(request) or forget_browser(request)
+    browser_id = _browser_id_read(request) or read_browser_id(request) or forget_browser(request)
     request.META[_ID] = browser_id
     user = request.user
     if not isinstance(user, User):
@@ -123,7 +123,7 @@ def _browser_id_read(request: HttpRequest) -> uuid.UUID | None:
     return request.META.get(_ID)
 
 
-def _read_cookie(request: HttpRequest) -> uuid.UUID | None:
+def read_browser_id(request: HttpRequest) -> uuid.UUID | None:
     """Return the id in the cookie; None when there is no cookie, or one that we did not sign."""
     value = request.get_signed_cookie(COOKIE, default=None, salt=COOKIE, max_age=MAX_AGE_SECONDS)
     return uuid.UUID(value) if value else None

@@ -38,6 +38,7 @@ def _nothing_kept() -> None:
     item_matrix.forget()
     ladder.forget()
     catalogue.departments_as_of.cache_clear()
+    catalogue.well_rated_as_of.cache_clear()
 
 
 @pytest.fixture(autouse=True)

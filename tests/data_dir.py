@@ -32,3 +32,5 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("BUFFER_IMPRESSIONS", "false")
 # Two more trainings a run, which only the tests of the ranker look at.
 os.environ.setdefault("RANKER_AFTER_TRAINING", "none")
+# Tests read what a change did right after it, within a transaction; those of the kept lists turn it on.
+os.environ.setdefault("LIST_CACHE_SECONDS", "0")

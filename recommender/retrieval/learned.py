@@ -14,7 +14,7 @@ from recommender.retrieval.nearest import nearest, nearest_to_user
 from recommender.retrieval.proposing import candidates
 
 EXPLAINED_BY = 50  # the latest products of a history that a recommendation may be explained with
-LEAST_COSINE = 0.35  # below this, "because you viewed" would not be true
+LEAST_COSINE = 0.35  # below this, "similar" and "because you viewed" would not be true
 BOUGHT = frozenset({Interaction.Kind.PURCHASE})
 
 
@@ -38,12 +38,14 @@ def two_tower(context: Context, k: int) -> list[Candidate]:
 
 
 def similar(context: Context, k: int) -> list[Candidate]:
-    """The products nearest to the anchors by their item vectors."""
+    """The products nearest to the anchors by their item vectors, as far as they are near at all."""
     vectors = _vectors_of(context, product_ids=context.anchor_ids)
     if not len(vectors):
         return []
     query = without_popularity(vectors.mean(axis=0))  # what is near is wanted, not what is near and popular
     rows, scores = nearest(context, query=query, k=k, allowed=context.allowed)
+    near = _cosines(context, rows=rows, scores=scores, query=query) >= LEAST_COSINE
+    rows, scores = rows[near], scores[near]
     viewed = {row.product_id for row in context.history}.intersection(context.anchor_ids)
     reason = Reason(kind="viewed", product_id=viewed.pop()) if len(viewed) == 1 else None
     return candidates(context, source="similar", rows=rows, scores=scores, reason_of=lambda _row: reason)
@@ -61,6 +63,15 @@ def _vectors_of(context: Context, *, product_ids: tuple[int, ...]) -> np.ndarray
     return np.array(list(found.values_list("vector", flat=True)), dtype=np.float32)
 
 
+def _cosines(context: Context, *, rows: np.ndarray, scores: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """(K,) cosines of the rows with the query; without a matrix, stored vectors count as of length 1."""
+    lengths = np.linalg.norm(query)
+    if context.item_vectors is not None:
+        directions = context.item_vectors[rows, :-POPULARITY_COLUMNS]
+        lengths = lengths * np.linalg.norm(directions, axis=1)
+    return np.asarray(scores / np.maximum(lengths, 1e-12))
+
+
 def _explained(context: Context, *, rows: np.ndarray) -> dict[int, Reason]:
     """Why a product fits: the nearest liked one of the history, else a category that the shopper picked."""
     reasons: dict[int, Reason] = {}
@@ -74,6 +85,7 @@ def _explained(context: Context, *, rows: np.ndarray) -> dict[int, Reason]:
         return reasons
     liked_HD = _directions(context.item_vectors[rows_H[rows_H >= 0]])
     cosine_KH = _directions(context.item_vectors[rows]) @ liked_HD.T
+    cosine_KH[rows[:, None] == rows_H[rows_H >= 0]] = -1.0  # no product is the reason for itself
     best_K = cosine_KH.argmax(axis=1)
     for row, best, cosine in zip(rows.tolist(), best_K.tolist(), cosine_KH.max(axis=1).tolist(), strict=True):
         if cosine >= LEAST_COSINE:

@@ -1,5 +1,6 @@
 """Template tags that put recommendations on the shop's pages."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,20 @@ from recommender import reasons
 from recommender.candidates import Reason
 from recommender.models import Placement
 from recommender.recommendations import RecommendedList, recommend
+from recommender.templatetags import shown_products
 from shop.models import Order, Product
 from shop.selectors.carts import CartView
+from shop.visitors import Visitor
 
 register = template.Library()
 SHELF = "recommender/_shelf.html"
+WORDS_FRESH_SECONDS = 60  # what is new ages by the clock
+MOST_KEPT_WORDS = 10_000
 LINE = 24  # characters of a card's reason that fit on one line of the narrowest card
+# What stands on the page already is in these only when there is nothing else. The others list facts.
+SHOWS_OTHERS = frozenset(
+    {Placement.HOME_BECAUSE_YOU_VIEWED, Placement.HOME_TRENDING, Placement.PRODUCT_SIMILAR}
+)
 HEADINGS = {
     Placement.HOME_FOR_YOU: "Worth a look",
     Placement.HOME_BECAUSE_YOU_VIEWED: "More like what you viewed",
@@ -40,12 +49,21 @@ SAID_BY_HEADING = {
 }
 
 
+_kept_words: dict[tuple[str, int], list[str]] = {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """A product, and why it is here."""
 
     product: Product
     why: str
+
+
+@register.simple_tag(takes_context=True)
+def shown_here(context: Context) -> str:
+    """Return the products of the page's shelves so far, for the address of what will stand below them."""
+    return shown_products.written(shown_products.of(context["request"]))
 
 
 @register.inclusion_tag(SHELF, takes_context=True)
@@ -123,9 +141,10 @@ def _shelf(
 ) -> dict[str, Any]:
     request = context["request"]
     visitor = request.visitor
-    recommended = recommend(placement, visitor=visitor, anchors=anchors, k=k)
-    given = [None if _names_anchor(reason, anchors=anchors) else reason for reason in recommended.reasons]
-    words = reasons.in_words(given, products=recommended.products, visitor=visitor)
+    without = shown_products.of(request) if placement in SHOWS_OTHERS else ()
+    recommended = recommend(placement, visitor=visitor, anchors=anchors, k=k, without=without)
+    shown_products.remember(request, (product.pk for product in recommended.products))
+    words = _words(recommended, anchors=anchors, visitor=visitor)
     heading = _heading(recommended, words=words)
     said = (heading, SAID_BY_HEADING.get(heading))
     words = ["" if why in said else why for why in words]
@@ -140,6 +159,20 @@ def _shelf(
             Card(product=product, why=why) for product, why in zip(recommended.products, words, strict=True)
         ],
     }
+
+
+def _words(recommended: RecommendedList, *, anchors: Sequence[Product], visitor: Visitor) -> list[str]:
+    """Return why each product is there; of a kept list once, since its state covers what the words tell."""
+    key = (recommended.state, int(time.time() / WORDS_FRESH_SECONDS))
+    if recommended.state and key in _kept_words:
+        return list(_kept_words[key])
+    given = [None if _names_anchor(reason, anchors=anchors) else reason for reason in recommended.reasons]
+    words = reasons.in_words(given, products=recommended.products, visitor=visitor)
+    if recommended.state:
+        if len(_kept_words) >= MOST_KEPT_WORDS:
+            _kept_words.clear()
+        _kept_words[key] = words
+    return list(words)
 
 
 def _names_anchor(reason: Reason | None, *, anchors: Sequence[Product]) -> bool:

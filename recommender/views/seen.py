@@ -7,6 +7,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -26,7 +27,7 @@ def seen(request: HttpRequest) -> HttpResponse:
     """Return 204 once every list is passed on; 4xx, with nothing passed on, for what is not such a list."""
     if not _is_same_origin(request):
         return _refuse("Only pages of this shop may tell what was seen.", HTTPStatus.FORBIDDEN)
-    if len(request.body) > MAX_BYTES:
+    if not _is_small(request):
         message = f"Send at most {MAX_BYTES} bytes at a time."
         return _refuse(message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
@@ -78,6 +79,13 @@ def _is_same_origin(request: HttpRequest) -> bool:
         return site == "same-origin"
     origin = request.headers.get("Origin", "")
     return origin in settings.CSRF_TRUSTED_ORIGINS or urlsplit(origin).netloc == request.get_host()
+
+
+def _is_small(request: HttpRequest) -> bool:
+    try:
+        return len(request.body) <= MAX_BYTES
+    except RequestDataTooBig:  # than Django reads at all
+        return False
 
 
 def _refuse(message: str, status: HTTPStatus) -> JsonResponse:

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
+from recommender.templatetags import shown_products
 from shop.visitors import ShopRequest
 
 
@@ -14,8 +15,10 @@ from shop.visitors import ShopRequest
 def more(request: HttpRequest) -> HttpResponse:
     """Show what the visitor looked at and may buy again, what trends and what is new.
 
-    Apart from the home page, since half of its cost was in lists that few scroll down to.
+    `?shown=` are the products of the page that this is to stand on, which are not shown twice. Apart from
+    the home page, since half of its cost was in lists that few scroll down to.
     """
+    shown_products.remember(request, shown_products.read(request.GET.get("shown", "")))
     is_part = bool(cast(ShopRequest, request).htmx)
     template = "recommender/_more_shelves.html" if is_part else "recommender/more_shelves.html"
     response = render(request, template)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from django.db import connection
 from django.db.models import (
     Case,
     Count,
@@ -33,6 +34,7 @@ SORTS = {
     "-price": ("Price: high to low", (F("price").desc(), F("id").desc())),
 }
 PICTURES_FRESH_SECONDS = 60
+RATED_FRESH_SECONDS = 5
 BRANDS_SHOWN = 20
 REVIEWS_SHOWN = 20
 
@@ -109,9 +111,25 @@ def _with_pictures(categories: QuerySet[Category]) -> list[Category]:
 
 
 def well_rated(visitor: Visitor, *, limit: int) -> list[Product]:
-    """Return products in stock that many shoppers rated, and rated at four stars or more."""
-    rated = shown_to(visitor).available().filter(rating__gte=4)
-    return list(rated.order_by("-rating_count", "-rating", "-id")[:limit])
+    """Return products in stock that many shoppers rated, and rated at four stars or more.
+
+    The same for all of a region and an age; read anew every few seconds in each process.
+    """
+    if connection.in_atomic_block:
+        return _well_rated(visitor.region, visitor.age, limit)
+    moment = int(time.monotonic() / RATED_FRESH_SECONDS)
+    return well_rated_as_of(moment, region=visitor.region, age=visitor.age, limit=limit)
+
+
+@lru_cache(maxsize=500)
+def well_rated_as_of(moment: int, *, region: str, age: int | None, limit: int) -> list[Product]:
+    """Return the well rated; `moment` is part of the cache key alone."""
+    return _well_rated(region, age, limit)
+
+
+def _well_rated(region: str, age: int | None, limit: int) -> list[Product]:
+    shown = Product.objects.listed().eligible(region=region, age=age).prefetch_related("images")
+    return list(shown.available().filter(rating__gte=4).order_by("-rating_count", "-rating", "-id")[:limit])
 
 
 def ancestors(category: Category) -> list[Category]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from shop.models import Category, Profile, User
 from shop.services.carts import merge_guest_cart
-from shop.signals import visitor_logged_in
+from shop.signals import account_changed, visitor_logged_in
 from shop.visitors import Visitor
 
 
@@ -43,6 +43,7 @@ def save_preferences(
     profile.birth_date = birth_date
     profile.preferences_asked_at = timezone.now()
     profile.save()
+    account_changed.send(User, user_id=user.pk)
     return profile
 
 
@@ -55,3 +56,4 @@ def skip_preferences(user: User) -> None:
 def set_personalised(user: User, *, personalised: bool) -> None:
     """Let the account's past shape what it is shown, or, paused, neither use it nor add to it."""
     Profile.objects.update_or_create(user=user, defaults={"personalised": personalised})
+    account_changed.send(User, user_id=user.pk)

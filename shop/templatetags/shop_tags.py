@@ -1,10 +1,15 @@
 """How pages show money, stars and links."""
 
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from django import template
+from django.conf import settings
 from django.template.context import Context
+from django.template.loader import get_template
+from django.utils.safestring import SafeString
 
 from shop.countries import COUNTRIES
 from shop.models import Product
@@ -25,8 +30,55 @@ def stars(
     return {"rating": rating, "count": count, "halves": halves, "in_words": in_words}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """Where a card's picture is, and what it shows."""
+
+    src: str
+    alt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Face:
+    """All that the face of a card shows of a product: two products with the same have the same face."""
+
+    name: str
+    brand: str
+    picture: Picture | None
+    price: Decimal
+    list_price: Decimal | None
+    discount_percent: int
+    in_stock: bool
+    rating: Decimal | float | None
+    rating_count: int
+
+
+@register.simple_tag
+def card_face(product: Product) -> SafeString:
+    """Show picture, name, stars and price; rendered once for what they are at present, not for each page."""
+    picture = product.picture
+    face = Face(
+        name=product.name,
+        brand=product.brand,
+        picture=Picture(src=picture.src, alt=picture.alt) if picture else None,
+        price=product.price,
+        list_price=product.list_price,
+        discount_percent=product.discount_percent,
+        in_stock=product.in_stock,
+        rating=product.rating,
+        rating_count=product.rating_count,
+    )
+    return _rendered(face, currency=settings.CURRENCY)
+
+
+@lru_cache(maxsize=20_000)
+def _rendered(face: Face, *, currency: str) -> SafeString:
+    """Return the face's HTML, about 1 KB; `currency` is in it too."""
+    return cast(SafeString, get_template("shop/_card_face.html").render({"product": face}))
+
+
 @register.filter
-def brand_apart(product: Product) -> bool:
+def brand_apart(product: Product | Face) -> bool:
     """Return whether the brand says something that the name does not begin with already."""
     return bool(product.brand) and not product.name.casefold().startswith(product.brand.casefold())
 

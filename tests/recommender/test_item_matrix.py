@@ -114,3 +114,8 @@ def test_old_files_are_removed(version, folder):
     item_matrix.prepare(version, catalogue=catalogue)
     assert len(files(folder)) == item_matrix.KEPT_FILES
     assert any(path.name.startswith(f"v{version.pk}-") for path in files(folder))
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_the_largest_none_are_none(k):
+    assert item_matrix.largest(np.arange(1000.0), k=k).tolist() == []

@@ -112,3 +112,13 @@ def test_the_admin_shows_it_to_staff_who_may_see_lists(admin_client, client, vis
     assert "<strong>28</strong>" in admin_client.get(page, {"days": "-1; DROP"}).content.decode()
     assert page in admin_client.get("/admin/recommender/impression/").content.decode()
     assert client.get(page).status_code == 302
+
+
+def test_a_card_that_was_followed_was_seen_however_fast(visitor, mug, make_product):
+    cup = make_product("Cup")
+    impression = shown(visitor, mug, cup, seen=[1])
+    for product in (mug, cup):
+        did(visitor, product, Kind.CLICK, days_ago=2, impression=impression)
+    (row,) = outcomes.by_placement(timezone.now() - timedelta(days=28))
+    assert (row.seen, row.clicks, row.clicked_unseen) == (1, 2, 1)
+    assert row.click_rate == 1.0

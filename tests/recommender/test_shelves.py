@@ -279,3 +279,33 @@ def test_a_cart_change_refreshes_what_goes_with_it(alice_client, shopper, stocke
     answer = alice_client.post(f"/cart/remove/{stocked[8].pk}/", headers={"HX-Request": "true"})
     assert placements_on(answer.content.decode()) == ["cart_empty"]
     assert 'id="cart-ideas" hx-swap-oob="true"' in answer.content.decode()
+
+
+def products_by_placement(html):
+    """Return the ids of the products of each shelf."""
+    shelves = re.findall(r'data-placement="(\w+)"(.*?)</section>', html, re.DOTALL)
+    return {name: set(re.findall(r'<a href="/product/(\d+)/', cards)) for name, cards in shelves}
+
+
+def test_no_shelf_of_a_page_repeats_what_stands_above_it(client, stocked, make_product):
+    for number in range(20):
+        did(Visitor(id=uuid.uuid4()), make_product(f"Cup {number}", category="Home > Cups"), Kind.VIEW)
+    home = client.get("/").content.decode()
+    address = re.search(r'hx-get="(/more/\?shown=[\d.]+)"', home)[1]
+    above = products_by_placement(home)["home_for_you"]
+    below = products_by_placement(client.get(address).content.decode())["home_trending"]
+    assert (len(above), len(below)) == (12, 6)
+    assert not above & below
+    alone = products_by_placement(client.get("/more/").content.decode())["home_trending"]
+    assert alone & above
+
+
+def test_a_shelf_repeats_rather_than_be_short(client, stocked):
+    shown = ".".join(str(product.pk) for product in stocked)
+    below = products_by_placement(client.get(f"/more/?shown={shown}").content.decode())
+    assert len(below["home_trending"]) == 6
+
+
+@pytest.mark.parametrize("shown", ["", "x", "-1", "1..2", "9" * 5000, "%00", "\u0661", ".".join("1" * 5000)])
+def test_an_odd_list_of_what_is_shown_is_none(client, stocked, shown):
+    assert client.get(f"/more/?shown={shown}").status_code == 200

@@ -112,4 +112,7 @@ def test_while_personalisation_is_paused_nothing_is_written_and_the_page_says_so
     answer = client.post(HIDE, {"product": mug.pk}, headers=HTMX)
     assert answer.headers["HX-Redirect"] == reverse("recommender:your_data")
     assert not interactions_of(Visitor(id=uuid.uuid4(), user=alice)).exists()
-    assert "Not interested" not in client.get("/").content.decode()
+    home = client.get("/").content.decode()
+    assert "Not interested" not in home
+    assert "shapes what you see here" in home
+    assert "Personalisation is paused: nothing that you do" in home
