@@ -418,3 +418,13 @@ def most_rows(plan):
     """The most rows that any step of a plan read, those it threw away counted."""
     here = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
     return max([here, *(most_rows(part) for part in plan.get("Plans", ()))])
+
+
+def test_no_product_is_the_reason_for_itself(shopper, shop, version):
+    mugs, _ = shop
+    for mug in mugs[:2]:
+        did(shopper, mug, days_ago=40)
+    recommended = recommend(Placement.HOME_FOR_YOU, visitor=shopper, k=14)
+    named = dict(zip([product.pk for product in recommended.products], recommended.reasons, strict=True))
+    assert mugs[0].pk in named
+    assert all(reason is None or reason.product_id != pk for pk, reason in named.items())
