@@ -17,6 +17,7 @@ class Leg:
 
     source: str
     share: float = 1.0
+    beside_model: bool = False  # says nothing of the shopper, so is asked only beside what does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ PLANS: dict[str, Plan] = {
             Leg(source="two_tower"),
             Leg(source="bought_together", share=0.2),
             Leg(source="popular_in_category", share=0.2),
-            Leg(source="on_sale", share=0.1),
+            Leg(source="on_sale", share=0.1, beside_model=True),
         ),
         uses_vector=True,
         hides_seen=True,
@@ -87,7 +88,7 @@ PLANS: dict[str, Plan] = {
         legs=(
             Leg(source="buy_again", share=0.1),
             Leg(source="two_tower"),
-            Leg(source="on_sale", share=0.2),
+            Leg(source="on_sale", share=0.2, beside_model=True),
         ),
         uses_vector=True,
     ),

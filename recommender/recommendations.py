@@ -155,6 +155,8 @@ def _from_legs(plan: Plan, *, context: Context) -> list[Candidate]:
         return []
     found: dict[int, Candidate] = {}
     for leg in plan.legs:
+        if leg.beside_model and context.user_vector is None:
+            continue
         for candidate in _ask(leg.source, context=context, number=plan.number(leg, k=context.k)):
             found.setdefault(candidate.product_id, candidate)
     return list(found.values())

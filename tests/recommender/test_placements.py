@@ -428,3 +428,16 @@ def test_no_product_is_the_reason_for_itself(shopper, shop, version):
     named = dict(zip([product.pk for product in recommended.products], recommended.reasons, strict=True))
     assert mugs[0].pk in named
     assert all(reason is None or reason.product_id != pk for pk, reason in named.items())
+
+
+def test_who_nothing_is_known_of_gets_what_is_trending_not_what_is_on_sale(shop, make_product):
+    mugs, _ = shop
+    make_product("Cheap lamp", category="Home > Lamps", price=5, list_price=50)
+    for _ in range(3):
+        Interaction.objects.create(
+            visitor_id=uuid.uuid4(), product=mugs[3], kind=Kind.PURCHASE, value=1, occurred_at=timezone.now()
+        )
+    snapshot.forget()
+    recommended = recommend(Placement.HOME_FOR_YOU, visitor=Visitor(id=uuid.uuid4()), k=4)
+    assert recommended.products[0] == mugs[3]
+    assert set(recommended.sources) <= {"trending", "newest"}
