@@ -74,5 +74,9 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const note = event.detail.target;
   if (!note.matches(".card-hidden") || !event.detail.shouldSwap) return;
   const button = note.parentElement.querySelector(".card-hide");
-  setTimeout(() => button.focus(), 50);
+  // The card takes the focus once it is shown again, which a busy browser may put off.
+  setTimeout(function focus(_event, tries = 40) {
+    button.focus();
+    if (document.activeElement !== button && tries) setTimeout(focus, 50, undefined, tries - 1);
+  }, 50);
 });
