@@ -1,9 +1,9 @@
 """Lists kept for the shopper that they were made for, for as long as nothing that they were made of changed.
 
 What is kept lies under who asked and for what, beside its state: every mark, version, rule and fact that
-it was made from. It is used only while the state is the same to the letter, and a minute at most, since what
-has no mark (counts of the last minutes, what was seen too often) goes on meanwhile. Without Redis nothing is
-kept.
+it was made from. It is used only while the state is the same to the letter, and LIST_CACHE_SECONDS at most,
+since what has no mark (counts of the last minutes, what was seen too often) goes on meanwhile. Without Redis
+nothing is kept.
 """
 
 from collections import Counter
