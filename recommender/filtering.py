@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from django.db.models import F, FloatField, Q, QuerySet, Value
+from django.db.models import F, FloatField, Value
 from django.db.models.functions import Cast
-from django.utils import timezone
 
 from recommender.interactions import interactions_of
 from recommender.models import Interaction
@@ -41,14 +40,15 @@ class Mark:
         )
 
 
-def allowed_mask(catalogue: Snapshot, *, visitor: Visitor, now: datetime) -> np.ndarray:
-    """(I,) bool: what can be bought now and what the visitor may and might buy; one query.
+def allowed_mask(
+    catalogue: Snapshot, *, visitor: Visitor, marks: Sequence[Mark], now: datetime, hides_bought: bool = True
+) -> np.ndarray:
+    """(I,) bool: what can be bought now and what the visitor, with these marks, may and might buy.
 
-    The same products as `showable`, as of the snapshot. Nothing personal but age and region counts for a
-    visitor whose lists are not personalised.
+    With `hides_bought` off, what was bought for good and what is in the cart stay in.
     """
     allowed = buyable_mask(catalogue, visitor=visitor, now=now)
-    allowed[rows_marked(catalogue, marks=marks_of(visitor))] = False
+    allowed[rows_marked(catalogue, marks=marks, hides_bought=hides_bought)] = False
     return allowed
 
 
@@ -101,25 +101,3 @@ def rows_marked(catalogue: Snapshot, *, marks: Sequence[Mark], hides_bought: boo
 def buyable(visitor: Visitor) -> ProductQuerySet:
     """Return the products that can be bought now, by this visitor; no query by itself."""
     return Product.objects.available().eligible(region=visitor.region, age=visitor.age)
-
-
-def showable(visitor: Visitor) -> QuerySet[Product]:
-    """Return the products that can be bought now and that the visitor may and might buy.
-
-    Leaves out what is sold out, inactive or unreleased, what the visitor's age or region forbids, what they
-    bought and would not buy again, what they disliked, and what is in their cart. Costs no query by itself.
-    """
-    mine = interactions_of(visitor)
-    bought = mine.filter(kind=Kind.PURCHASE, product__repeatable=False)
-    disliked = mine.filter(Q(kind=Kind.DISLIKE) | Q(kind=Kind.RATING, value__lt=3))
-    return (
-        buyable(visitor)
-        .exclude(pk__in=bought.values("product_id"))
-        .exclude(pk__in=disliked.values("product_id"))
-        .exclude(pk__in=items_of(visitor).values("product_id"))
-    )
-
-
-def seen_recently(visitor: Visitor) -> QuerySet[Interaction]:
-    """Return the visitor's interactions of the last 30 days; their products are no discovery."""
-    return interactions_of(visitor).filter(occurred_at__gte=timezone.now() - SEEN_WINDOW)

@@ -75,9 +75,10 @@ def gather(
     if in_force is None:
         in_force = attempt("the rules", lambda: rules.current(placement, now), otherwise=())
     anchors = tuple(anchor_ids)[:MAX_ANCHORS] or _own_anchors(plan, history=history, marks=marks)
-    at_last = filtering.buyable_mask(catalogue, visitor=visitor, now=now)
+    at_last = filtering.allowed_mask(
+        catalogue, visitor=visitor, marks=marks, now=now, hides_bought=plan.hides_bought
+    )
     at_last &= ~rules.excluded(in_force, catalogue)
-    at_last[filtering.rows_marked(catalogue, marks=marks, hides_bought=plan.hides_bought)] = False
     at_last[_rows(catalogue, ids=anchors)] = False
     allowed = at_last.copy()
     if plan.hides_seen:

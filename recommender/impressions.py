@@ -24,7 +24,7 @@ from recommender.models import Impression
 from recommender.redis_door import RedisAway
 from shop.visitors import Visitor
 
-MAX_PLACEMENT, MAX_SOURCE, MAX_ARM = 40, 20, 60  # characters that the columns hold
+MAX_PLACEMENT, MAX_SOURCE = 40, 20  # characters that the columns hold
 _DELETED_AT_ONCE = 5_000
 
 logger = logging.getLogger(__name__)
@@ -33,14 +33,14 @@ logger = logging.getLogger(__name__)
 # would have done, the version and the ranker by their names alone.
 _INSERT = """
     INSERT INTO recommender_impression
-        (id, placement, visitor_id, user_id, anchor_id, version_id, ranker_id, arm, source, product_ids,
+        (id, placement, visitor_id, user_id, anchor_id, version_id, ranker_id, source, product_ids,
          sources, reasons, features, seen_positions, created_at)
     SELECT served.id, served.placement, served.visitor_id, served.user_id, served.anchor_id, version.id,
-           ranker.id, served.arm, served.source, served.product_ids, served.sources, served.reasons,
+           ranker.id, served.source, served.product_ids, served.sources, served.reasons,
            served.features, '{}', to_timestamp(served.at)
     FROM jsonb_to_recordset(%s::jsonb) AS served(
         id uuid, placement text, visitor_id uuid, user_id bigint, anchor_id bigint, version_id bigint,
-        ranker_id bigint, arm text, source text, product_ids bigint[], sources text[], reasons jsonb,
+        ranker_id bigint, source text, product_ids bigint[], sources text[], reasons jsonb,
         features jsonb, at float8)
     LEFT JOIN recommender_modelversion AS version ON version.id = served.version_id
     LEFT JOIN recommender_ranker AS ranker ON ranker.id = served.ranker_id
@@ -84,43 +84,6 @@ class SeenList:
     positions: list[int]
 
 
-def record_served(
-    placement: str,
-    *,
-    visitor: Visitor,
-    product_ids: Sequence[int],
-    source: str,
-    version_id: int | None,
-    anchor_id: int | None = None,
-    sources: Sequence[str] = (),
-    reasons: Sequence[Reason | None] = (),
-    features: dict[str, Any] | None = None,
-    ranker_id: int | None = None,
-    arm: str = "",
-) -> uuid.UUID:
-    """Return the id of a new impression; a click or a cart event carries it back. No query, or one insert.
-
-    What is shown to a visitor who paused personalisation is not written down. The rest is of `described`.
-    """
-    if not visitor.personalised:
-        return uuid.uuid4()
-    return record_described(
-        described(
-            placement,
-            visitor=visitor,
-            product_ids=product_ids,
-            source=source,
-            version_id=version_id,
-            anchor_id=anchor_id,
-            sources=sources,
-            reasons=reasons,
-            features=features,
-            ranker_id=ranker_id,
-            arm=arm,
-        )
-    )
-
-
 def described(
     placement: str,
     *,
@@ -133,7 +96,6 @@ def described(
     reasons: Sequence[Reason | None] = (),
     features: dict[str, Any] | None = None,
     ranker_id: int | None = None,
-    arm: str = "",
 ) -> str:
     """Return the list as JSON, to be recorded once or each time that it is served.
 
@@ -147,7 +109,6 @@ def described(
         "anchor_id": anchor_id,
         "version_id": version_id,
         "ranker_id": ranker_id,
-        "arm": arm[:MAX_ARM],
         "source": source[:MAX_SOURCE],
         "product_ids": [int(product_id) for product_id in product_ids],
         "sources": [name[:MAX_SOURCE] for name in sources],
@@ -183,7 +144,7 @@ def record_seen(impression_id: uuid.UUID, *, visitor: Visitor, positions: Sequen
 
 
 def write_served(lists: Sequence[dict[str, Any]]) -> None:
-    """Insert lists as `record_served` describes them; those that are there already stay as they are.
+    """Insert lists as `described` does them; those that are there already stay as they are.
 
     One that the database refuses is logged and left out, so that it cannot hold up the others.
     """
@@ -231,7 +192,7 @@ def _handed_over(text: str) -> bool:
     if not settings.BUFFER_IMPRESSIONS:
         return False
     try:
-        streams.add_impression_text(text)
+        streams.add_impression(text)
     except (RedisAway, streams.StreamFull):
         return False
     return True

@@ -95,16 +95,11 @@ def publish_join(visitor: Visitor) -> None:
     transaction.on_commit(partial(_tell, content, names=revisions.names_of(visitor)))
 
 
-def add_impression(content: dict[str, Any]) -> None:
-    """Hand an impression, or what was seen of one, to the consumer.
+def add_impression(text: str) -> None:
+    """Hand an impression, or what was seen of one, to the consumer, as JSON.
 
     Raises RedisAway, or StreamFull: then the caller writes it itself.
     """
-    add_impression_text(json.dumps(content, separators=(",", ":"), default=_plain))
-
-
-def add_impression_text(text: str) -> None:
-    """Do as `add_impression` does with what is JSON already."""
     if time.monotonic() < _fullness.full_until:
         raise StreamFull
 
@@ -130,11 +125,6 @@ def _tell(content: dict[str, Any], *, names: Sequence[str]) -> None:
         redis_door.ask(tell)
     except redis_door.RedisAway:
         revisions.owe(names)
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has no word for: UUIDs as text, NumPy's arrays and numbers as lists and numbers."""
-    return value.hex if isinstance(value, UUID) else value.tolist()
 
 
 # What the consumer reads

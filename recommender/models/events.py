@@ -106,9 +106,6 @@ class Impression(models.Model):
     version = models.ForeignKey(
         "recommender.ModelVersion", null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    arm = models.CharField(
-        max_length=60, blank=True, help_text="The experiment and its arm; none: no experiment."
-    )
     ranker = models.ForeignKey(
         "recommender.Ranker", null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )

@@ -1,6 +1,7 @@
 """What pages tell has its effect once: whoever dies in between, whatever is away for a while."""
 
 import contextlib
+import json
 import threading
 import time
 import uuid
@@ -64,7 +65,8 @@ def turn() -> Consumer:
 def serve(visitor: Visitor, *products: Any, **fields: Any) -> uuid.UUID:
     ids = [product.pk for product in products]
     given = {"source": "trending", "version_id": None, **fields}
-    return impressions.record_served("home_for_you", visitor=visitor, product_ids=ids, **given)
+    described = impressions.described("home_for_you", visitor=visitor, product_ids=ids, **given)
+    return impressions.record_described(described)
 
 
 # Interactions
@@ -187,7 +189,7 @@ def test_an_entry_that_cannot_be_read_holds_up_nothing(client: redis.Redis, make
     client.xadd(streams._key("interactions"), {"j": "{broken"})
     client.xadd(streams._key("interactions"), {"j": '{"id": "no id"}'})
     client.xadd(streams._key("impressions"), {"other": "1"})
-    streams.add_impression({"id": "no id", "visitor_id": "no id", "positions": ["first"]})
+    streams.add_impression(json.dumps({"id": "no id", "visitor_id": "no id", "positions": ["first"]}))
     client.xadd(streams._key("interactions"), {"j": '{"joins": null, "visitor": "nobody"}'})
     view(mug)
     turn()
@@ -229,7 +231,6 @@ def test_an_impression_waits_in_redis_and_is_then_saved_whole(
             sources=["trending", "newest"],
             reasons=[Reason(kind="popular"), None],
             features={"names": ["price", "velocity"], "values": values},
-            arm="ranking:b",
         )
     assert not Impression.objects.exists()
     before = timezone.now()
@@ -241,7 +242,7 @@ def test_an_impression_waits_in_redis_and_is_then_saved_whole(
         alice,
         [mug.pk, pan.pk],
     )
-    assert (row.source, row.sources, row.arm) == ("trending", ["trending", "newest"], "ranking:b")
+    assert (row.source, row.sources) == ("trending", ["trending", "newest"])
     assert row.reasons == [{"kind": "popular"}, None]
     assert row.features == {"names": ["price", "velocity"], "values": [[1.5, None], [2.0, 3.0]]}
     assert row.created_at < before  # when it was shown, not when it was saved
@@ -292,7 +293,7 @@ def test_impressions_of_what_was_deleted_meanwhile_hold_up_no_other(make_product
 def test_one_that_the_database_refuses_holds_up_no_other(make_product: Any) -> None:
     mug = make_product()
     kept = serve(guest(), mug)
-    streams.add_impression({"id": uuid.uuid4().hex, "product_ids": ["no number"], "at": 1.0})
+    streams.add_impression(json.dumps({"id": uuid.uuid4().hex, "product_ids": ["no number"], "at": 1.0}))
     turn()
     assert Impression.objects.get().pk == kept
     assert streams.status().num_waiting["impressions"] == 0

@@ -21,7 +21,17 @@ def did(visitor, product, kind, value=None):
     record_interaction(event_id=uuid.uuid4(), visitor=visitor, product_id=product.pk, kind=kind, value=value)
 
 
-def names(products):
+def mask_of(visitor):
+    """The catalogue as it is now, and the rows of it that the visitor may be shown."""
+    snapshot.forget()
+    catalogue, marks = snapshot.current(), filtering.marks_of(visitor)
+    return catalogue, filtering.allowed_mask(catalogue, visitor=visitor, marks=marks, now=timezone.now())
+
+
+def shown(visitor):
+    """The names of the products that the visitor may be shown."""
+    catalogue, mask = mask_of(visitor)
+    products = Product.objects.filter(pk__in=catalogue.product_id[mask].tolist())
     return {product.name for product in products}
 
 
@@ -30,17 +40,17 @@ def test_shows_only_what_can_be_bought_now(visitor, make_product):
     make_product("Sold out", stock=0)
     make_product("Withdrawn", active=False)
     make_product("Tomorrow", released_at=timezone.now() + timedelta(days=1))
-    assert names(filtering.showable(visitor)) == {"Mug"}
+    assert shown(visitor) == {"Mug"}
 
 
 def test_region_and_age_decide_who_may_see_a_product(visitor, make_product):
     make_product("Mug")
     make_product("Wine", min_age=18)
     make_product("German only", regions=["DE"])
-    assert names(filtering.showable(visitor)) == {"Mug"}
-    assert names(filtering.showable(replace(visitor, age=18))) == {"Mug", "Wine"}
-    assert names(filtering.showable(replace(visitor, region="DE"))) == {"Mug", "German only"}
-    assert names(filtering.showable(replace(visitor, region="FR", age=17))) == {"Mug"}
+    assert shown(visitor) == {"Mug"}
+    assert shown(replace(visitor, age=18)) == {"Mug", "Wine"}
+    assert shown(replace(visitor, region="DE")) == {"Mug", "German only"}
+    assert shown(replace(visitor, region="FR", age=17)) == {"Mug"}
 
 
 def test_what_was_bought_is_hidden_unless_it_is_bought_again_and_again(alice, make_product):
@@ -48,7 +58,7 @@ def test_what_was_bought_is_hidden_unless_it_is_bought_again_and_again(alice, ma
     mug, coffee = make_product("Mug"), make_product("Coffee", repeatable=True)
     did(visitor, mug, Kind.PURCHASE, 1)
     did(visitor, coffee, Kind.PURCHASE, 1)
-    assert names(filtering.showable(visitor)) == {"Coffee"}
+    assert shown(visitor) == {"Coffee"}
 
 
 @pytest.mark.parametrize(("kind", "value"), [(Kind.DISLIKE, None), (Kind.RATING, 2)])
@@ -56,52 +66,33 @@ def test_what_was_disliked_is_hidden(visitor, make_product, kind, value):
     mug = make_product("Mug")
     make_product("Lamp")
     did(visitor, mug, kind, value)
-    assert names(filtering.showable(visitor)) == {"Lamp"}
+    assert shown(visitor) == {"Lamp"}
 
 
 def test_a_good_rating_hides_nothing(visitor, make_product):
     did(visitor, make_product("Mug"), Kind.RATING, 3)
-    assert names(filtering.showable(visitor)) == {"Mug"}
+    assert shown(visitor) == {"Mug"}
 
 
 def test_what_is_in_the_cart_is_hidden(visitor, make_product):
     mug = make_product("Mug")
     make_product("Lamp")
     CartItem.objects.create(cart=Cart.objects.create(visitor_id=visitor.id), product=mug)
-    assert names(filtering.showable(visitor)) == {"Lamp"}
+    assert shown(visitor) == {"Lamp"}
 
 
 def test_what_is_in_the_cart_of_an_account_is_hidden_from_its_owner_alone(alice, bob, make_product):
     mug = make_product("Mug")
     CartItem.objects.create(cart=Cart.objects.create(user=alice), product=mug)
-    assert names(filtering.showable(Visitor(id=uuid.uuid4(), user=alice))) == set()
-    assert names(filtering.showable(Visitor(id=uuid.uuid4(), user=bob))) == {"Mug"}
+    assert shown(Visitor(id=uuid.uuid4(), user=alice)) == set()
+    assert shown(Visitor(id=uuid.uuid4(), user=bob)) == {"Mug"}
 
 
 def test_after_log_out_the_browser_no_longer_speaks_for_the_account(alice, make_product):
     mug = make_product("Mug")
     browser = uuid.uuid4()
     did(Visitor(id=browser, user=alice), mug, Kind.PURCHASE, 1)
-    assert names(filtering.showable(Visitor(id=browser))) == {"Mug"}
-
-
-def test_only_the_last_thirty_days_count_as_seen(visitor, make_product):
-    mug, lamp = make_product("Mug"), make_product("Lamp")
-    did(visitor, mug, Kind.VIEW)
-    did(visitor, lamp, Kind.VIEW)
-    long_ago = timezone.now() - timedelta(days=31)
-    Interaction.objects.filter(product=lamp).update(occurred_at=long_ago)
-    assert [row.product_id for row in filtering.seen_recently(visitor)] == [mug.pk]
-
-
-def shown(visitor):
-    """The products of the mask, which must be those of the query."""
-    snapshot.forget()
-    catalogue = snapshot.current()
-    mask = filtering.allowed_mask(catalogue, visitor=visitor, now=timezone.now())
-    found = set(Product.objects.filter(pk__in=catalogue.product_id[mask].tolist()))
-    assert found == set(filtering.showable(visitor))
-    return names(found)
+    assert shown(Visitor(id=browser)) == {"Mug"}
 
 
 def test_the_mask_shows_what_the_query_shows(alice, make_product):
@@ -144,7 +135,7 @@ def test_a_paused_visitor_is_filtered_by_age_and_region_alone(alice, make_produc
     paused = Visitor(id=uuid.uuid4(), user=alice, personalised=False)
     did(replace(paused, personalised=True), make_product("Bought"), Kind.PURCHASE, 1)
     make_product("Wine", min_age=18)
-    mask = filtering.allowed_mask(snapshot.current(), visitor=paused, now=timezone.now())
+    _, mask = mask_of(paused)
     assert mask.tolist() == [True, False]
 
 

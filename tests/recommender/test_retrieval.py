@@ -226,5 +226,10 @@ def test_a_small_version_is_not_indexed(context):
 def test_the_filters_of_a_visitor_hold_in_a_source(context, shop):
     mugs, _ = shop
     record_interaction(event_id=uuid.uuid4(), visitor=context.visitor, product_id=mugs[0].pk, kind="purchase")
-    allowed = filtering.allowed_mask(context.catalogue, visitor=context.visitor, now=context.now)
+    allowed = filtering.allowed_mask(
+        context.catalogue,
+        visitor=context.visitor,
+        marks=filtering.marks_of(context.visitor),
+        now=context.now,
+    )
     assert "Mug 0" not in names(context, SOURCES["two_tower"](replace(context, allowed=allowed), 8))
