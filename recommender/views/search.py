@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_POST
 
-from recommender import search as finder
+from recommender.search import finding as finder
 from recommender.uploads import MAX_BYTES, UploadRefused, read_picture
 from shop.visitors import ShopRequest
 

@@ -18,9 +18,10 @@ from PIL import Image
 
 from ml import clip
 from ml.synthetic.pictures import draw_product
-from recommender import content, encoders, search
+from recommender import content, encoders
 from recommender.content import update_content_embeddings
 from recommender.models import ContentEmbedding, SearchDocument
+from recommender.search import finding as search
 from shop.models import Product, ProductImage
 from shop.visitors import Visitor
 

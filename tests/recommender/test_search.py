@@ -11,10 +11,11 @@ import pytest
 from django.utils import timezone
 from PIL import Image
 
-from recommender import encoders, search
+from recommender import encoders
 from recommender.documents import update_search_documents
 from recommender.models import ContentEmbedding, SearchDocument
-from recommender.search import LexicalHit, clean_query, fuse, search_products
+from recommender.search import finding as search
+from recommender.search.finding import LexicalHit, clean_query, fuse, search_products
 from shop.models import Product
 from shop.visitors import Visitor
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from recommender import encoders
 from recommender.models import ContentEmbedding
-from recommender.search import EncoderNotReady
+from recommender.search.finding import EncoderNotReady
 from recommender.views import search as views
 from shop.models import Product
 from tests.recommender.test_search import KeywordEncoder
