@@ -50,6 +50,7 @@ def snapshot_of_shop() -> Snapshot:
         region_names=(),
         released_at=column(np.float64, lambda product: product.released_at.timestamp()),
         attributes=tuple(() for _ in products),
+        written=column(np.int64, lambda product: 0),
     )
 
 

@@ -358,7 +358,7 @@ def test_an_unwritten_impression_costs_no_page(shopper, shop, monkeypatch):
     def broken(*args, **kwargs):
         raise DatabaseError("the disk is full")
 
-    monkeypatch.setattr("recommender.impressions.record_described", broken)
+    monkeypatch.setattr("recommender.impressions.record_served", broken)
     assert len(recommend(Placement.HOME_TRENDING, visitor=shopper, k=3).products) == 3
 
 
