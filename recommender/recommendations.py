@@ -227,12 +227,12 @@ def _extend(page: _Page, *, pool: Sequence[Candidate], context: Context) -> None
 
 
 def load_cards(product_ids: Sequence[int], *, visitor: Visitor) -> dict[int, Product]:
-    """Return those of the products that can be bought now, by this visitor, with pictures; two queries.
+    """Return those of the products that can be bought now, by this visitor; one query.
 
     The database's last word: what was sold out since the snapshot is not among them. The visitor's history
     needs none, since it was read for this very list.
     """
-    products = filtering.buyable(visitor).select_related("category").prefetch_related("images")
+    products = filtering.buyable(visitor).select_related("category")
     return {product.pk: product for product in products.filter(pk__in=product_ids)}
 
 

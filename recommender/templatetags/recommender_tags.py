@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django import template
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.template import Context, loader
@@ -160,6 +161,7 @@ def _shelf(context: Context, placement: Placement, *, k: int, anchors: Sequence[
 
 def _rendered(recommended: RecommendedList, *, anchors: Sequence[Product], visitor: Visitor) -> str:
     """Return the shelf's HTML, with marks where each page writes something of its own."""
+    prefetch_related_objects(recommended.products, "images")
     words = _words(recommended, anchors=anchors, visitor=visitor)
     heading = _heading(recommended, words=words)
     said = (heading, SAID_BY_HEADING.get(heading))
