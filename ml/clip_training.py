@@ -8,6 +8,7 @@ import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,17 @@ Progress = Callable[[int, float], None]
 @dataclass(frozen=True, kw_only=True)
 class ClipTrainConfig:
     """How to train; `picture_weight` scales the loss that ties two views of one picture, which costs as
-    much as another picture: only `twin_share` of each batch pays for it."""
+    much as another picture: only `twin_share` of each batch pays for it. `kin` products of one kind come
+    into a batch together: what tells them apart is learnt from them alone."""
 
     steps: int = 2000
     batch_size: int = 128
     lr: float = 1.5e-3
     warmup_steps: int = 100
     weight_decay: float = 0.05
-    picture_weight: float = 0.3
-    twin_share: float = 0.25
+    picture_weight: float = 1.0
+    twin_share: float = 1.0
+    kin: int = 8
     checkpoint_every: int = 100
     seed: int = 0
     device: str = "cpu"
@@ -48,10 +51,11 @@ class ClipTrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Products as training sees them: a picture and the ways to say it, the fullest first."""
+    """Products as training sees them: a picture, the ways to say it, the fullest first, and their kind."""
 
     pictures_NHWC: np.ndarray  # uint8
     phrases: Sequence[Sequence[str]]
+    kinds: Sequence[str] = ()  # such as the category; none: all are of one kind
 
     def __post_init__(self) -> None:
         if len(self.pictures_NHWC) != len(self.phrases):
@@ -67,9 +71,18 @@ class Examples:
     def split(self, *, held_out: int) -> tuple["Examples", "Examples"]:
         """Return (train, held out): the last `held_out` products are never trained on."""
         cut = len(self) - held_out
-        return (
-            Examples(pictures_NHWC=self.pictures_NHWC[:cut], phrases=self.phrases[:cut]),
-            Examples(pictures_NHWC=self.pictures_NHWC[cut:], phrases=self.phrases[cut:]),
+        return self._part(slice(cut)), self._part(slice(cut, None))
+
+    @cached_property
+    def rows_by_kind(self) -> list[np.ndarray]:
+        """The rows of each kind that has more than one."""
+        kinds = np.asarray(self.kinds or [""] * len(self))
+        rows = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+        return [of_kind for of_kind in rows if len(of_kind) > 1]
+
+    def _part(self, rows: slice) -> "Examples":
+        return Examples(
+            pictures_NHWC=self.pictures_NHWC[rows], phrases=self.phrases[rows], kinds=self.kinds[rows]
         )
 
 
@@ -122,7 +135,7 @@ def _step(
 ) -> float:
     rng = np.random.default_rng((config.seed, step))
     model: Any = network
-    rows = rng.choice(len(examples), size=min(config.batch_size, len(examples)), replace=False)
+    rows = draw_batch(examples, config=config, rng=rng)
     said = [examples.phrases[int(row)] for row in rows]
     texts = [ways[int(rng.integers(len(ways)))] for ways in said]
     others_BB = torch.from_numpy(also_true(texts, phrases=said))
@@ -143,6 +156,23 @@ def _step(
     with torch.no_grad():
         model.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
     return float(loss.detach())
+
+
+def draw_batch(examples: Examples, *, config: ClipTrainConfig, rng: np.random.Generator) -> np.ndarray:
+    """Return the (B,) rows of a batch, half of them in groups of `kin` of one kind, the rest at random."""
+    size = min(config.batch_size, len(examples))
+    wanted = size // 2 // config.kin if config.kin > 1 else 0
+    groups = [
+        rng.choice(kind, size=min(config.kin, len(kind)), replace=False)
+        for kind in (examples.rows_by_kind[at] for at in _some(len(examples.rows_by_kind), k=wanted, rng=rng))
+    ]
+    kin = np.concatenate(groups) if groups else np.empty(0, dtype=np.int64)
+    others = np.setdiff1d(np.arange(len(examples)), kin, assume_unique=True)
+    return np.concatenate([kin, rng.choice(others, size=size - len(kin), replace=False)])
+
+
+def _some(count: int, *, k: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.choice(count, size=min(k, count), replace=False)
 
 
 def also_true(texts: Sequence[str], *, phrases: Sequence[Sequence[str]]) -> np.ndarray:
@@ -168,20 +198,21 @@ def contrastive_loss(scores_BB: torch.Tensor, *, others_BB: torch.Tensor | None 
 
 def augment(pictures_BHWC: np.ndarray, *, rng: np.random.Generator, side: int) -> torch.Tensor:
     """Return (B, C, side, side) pixels in 0..1 of one random view of each: JPEG, turn, crop, light."""
-    worn = [_jpeg(picture, quality=int(rng.integers(20, 80))) if rng.random() < 0.25 else picture
+    worn = [_jpeg(picture, quality=int(rng.integers(20, 80))) if rng.random() < 0.3 else picture
             for picture in pictures_BHWC]  # fmt: skip
     pixels = torch.from_numpy(np.stack(worn)).permute(0, 3, 1, 2).float() / 255
     num = len(worn)
     angle = np.deg2rad(rng.uniform(-14, 14, num))
-    zoom = rng.uniform(0.75, 1.05, num)
+    zoom = rng.uniform(0.72, 1.08, num)
     shift = rng.uniform(-1, 1, (num, 2)) * np.maximum(0.05, 1 - zoom)[:, None]
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     affine = np.stack([np.stack([cos, -sin, shift[:, 0]], 1), np.stack([sin, cos, shift[:, 1]], 1)], 1)
     grid = functional.affine_grid(torch.from_numpy(affine).float(), [num, 3, side, side], align_corners=False)
-    padding = "border" if rng.random() < 0.7 else "zeros"
-    pixels = functional.grid_sample(pixels, grid, padding_mode=padding, align_corners=False)
+    padding = "border" if rng.random() < 0.5 else "zeros"
+    paper = float(rng.random() < 0.6)  # what lies beside a turned picture: white, or black
+    pixels = functional.grid_sample(pixels - paper, grid, padding_mode=padding, align_corners=False) + paper
     contrast = torch.from_numpy(rng.uniform(0.8, 1.2, (num, 1, 1, 1))).float()
-    brightness = torch.from_numpy(rng.uniform(0.5, 1.15, (num, 1, 1, 1))).float()
+    brightness = torch.from_numpy(rng.uniform(0.35, 1.2, (num, 1, 1, 1))).float()
     return (((pixels - 0.5) * contrast + 0.5) * brightness).clamp(0, 1)
 
 
