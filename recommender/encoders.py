@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
+from django.db import DatabaseError, connection
 
-from ml import clip
+from ml import clip, folders
+from recommender.models import EncoderVersion
+from recommender.refreshing import Refreshed
+from recommender.versions import data_dir
 from shop.env import env
 
 logger = logging.getLogger(__name__)
@@ -37,26 +41,75 @@ class _Process:
 _process = _Process()
 
 
+@dataclass(frozen=True)
+class _Serving:
+    """What was active when last looked: a kept value may not be None itself."""
+
+    version: EncoderVersion | None
+
+
+_serving = Refreshed(
+    lambda _before: _Serving(active_version()), seconds=2.0, patience=1.0, name="the active encoder"
+)
+
+
+def active_version() -> EncoderVersion | None:
+    """Return the encoder version in use, read afresh: one query. None: the one that the settings name."""
+    return EncoderVersion.objects.filter(status=EncoderVersion.Status.ACTIVE).defer("metrics", "gate").first()
+
+
+def forget_serving() -> None:
+    """Ask anew which encoder is in use; other processes do so within two seconds."""
+    _serving.forget()
+
+
 def current_name() -> str:
-    """Return the name under which the configured encoder's vectors are stored, loading no model."""
+    """Return the name under which the vectors of the encoder in use are stored, loading no model.
+
+    At most a query in two seconds. Raises EncoderUnavailable where the settings name weights that are gone,
+    and DatabaseError when it was never asked and cannot be.
+    """
+    version = _serving.get().version
+    return version.name or "" if version else settings_name()
+
+
+def settings_name() -> str:
+    """Return the name of the encoder that the settings choose, which serves while no version is active."""
     return clip.encoder_name(model=env.CLIP_MODEL, pretrained=env.CLIP_PRETRAINED)
 
 
+def load(version: EncoderVersion) -> clip.Encoder:
+    """Return the version's encoder, its files checked first. Raises ml.clip.EncoderUnavailable."""
+    folder = data_dir() / version.artifact_path
+    try:
+        folders.verify(folder, expected_sha256=version.artifact_sha256)
+    except folders.ArtifactError as error:
+        raise clip.EncoderUnavailable(str(error)) from error
+    return clip.load_folder(folder, name=version.name or str(version))
+
+
 def get_encoder() -> clip.Encoder:
-    """Return the configured encoder, loading it (ten seconds and more) when this process has not yet.
+    """Return the encoder in use, loading it (ten seconds and more) when this process has not yet.
 
     Raises ml.clip.EncoderUnavailable with the cure.
     """
     with _process.lock:
         if _process.encoder is None or _process.encoder.name != current_name():
-            _process.encoder = clip.load_encoder(model=env.CLIP_MODEL, pretrained=env.CLIP_PRETRAINED)
+            version = _serving.get().version
+            if version:
+                _process.encoder = load(version)
+            else:
+                _process.encoder = clip.load_encoder(model=env.CLIP_MODEL, pretrained=env.CLIP_PRETRAINED)
             encode_query.cache_clear()
         return _process.encoder
 
 
 def warm() -> None:
-    """Start loading the encoder in a background thread, unless it is loaded, loading or just failed."""
-    if _ready() is None and not _process.is_busy:
+    """Start loading the encoder in a background thread, unless it is loaded, loading or just failed.
+
+    At the start of a process not even the database is asked here.
+    """
+    if (_process.encoder is None or _ready() is None) and not _process.is_busy:
         _process.thread = threading.Thread(target=_load, name="clip-encoder", daemon=True)
         _process.thread.start()
 
@@ -79,13 +132,16 @@ def _ready() -> clip.Encoder | None:
     encoder = _process.encoder
     try:
         return encoder if encoder is not None and encoder.name == current_name() else None
-    except clip.EncoderUnavailable:
+    except (clip.EncoderUnavailable, DatabaseError):
         return None
 
 
 def _load() -> None:
     try:
         get_encoder()
-    except clip.EncoderUnavailable as error:
+        get_encoder().encode_texts(["warm"])  # the first text takes ten times as long as the next
+    except (clip.EncoderUnavailable, DatabaseError) as error:
         _process.failed_at = time.monotonic()
         logger.error("Search answers by words alone: %s", error)  # noqa: TRY400 (the message is the cure)
+    finally:
+        connection.close()  # of this thread, which ends here

@@ -239,7 +239,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": "celery:", "visibility_ti
 CELERY_BEAT_SCHEDULE = {
     # A tick that waited longer than a minute is dropped, so that they do not pile up behind a training run.
     name: {"task": f"recommender.tasks.{name}", "schedule": 60.0, "options": {"expires": 55}}
-    for name in ("fail_abandoned_runs", "update_content_embeddings", "embed_new_items")
+    for name in ("fail_abandoned_runs", "embed_new_items")
+} | {
+    # A saved product is to be found within a minute: by its words, its texts and its picture.
+    "update_content_embeddings": {
+        "task": "recommender.tasks.update_content_embeddings",
+        "schedule": 20.0,
+        "options": {"expires": 19},
+    },
 } | {
     name: {"task": f"recommender.tasks.{name}", "schedule": 3600.0, "options": {"expires": 3500}}
     for name in ("purge_impressions", "recompute_co_purchases")

@@ -180,10 +180,10 @@ def _text_legs(query: str, *, visitor: Visitor) -> list[list[int]]:
 
 def _nearest(vector: np.ndarray, *, field: str, encoder_name: str, visitor: Visitor, limit: int) -> list[int]:
     """Return the ids of the nearest products by cosine, exactly; one query. None of them where it fails."""
-    column = f"content_embedding__{field}"
+    column = f"content_embeddings__{field}"
     products = shown_to(visitor).prefetch_related(None)
     rows = (
-        products.filter(**{"content_embedding__encoder": encoder_name, f"{column}__isnull": False})
+        products.filter(**{"content_embeddings__encoder": encoder_name, f"{column}__isnull": False})
         .annotate(distance=CosineDistance(column, HalfVector(vector)))
         .order_by("distance", "pk")
     )
