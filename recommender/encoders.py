@@ -1,5 +1,6 @@
 """The process's one text and picture encoder: loaded once, in the background, off the page path."""
 
+import hashlib
 import logging
 import threading
 import time
@@ -10,6 +11,7 @@ import numpy as np
 from django.db import DatabaseError, connection
 
 from ml import clip, folders
+from recommender import redis_door
 from recommender.models import EncoderVersion
 from recommender.refreshing import Refreshed
 from recommender.versions import data_dir
@@ -19,6 +21,11 @@ logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0  # after a failed load, so that a missing file costs one line a minute
 QUERY_CACHE_SIZE = 2048
+KEPT_SECONDS = 24 * 3600  # in Redis
+
+
+class EncoderNotReady(RuntimeError):
+    """Pictures cannot be compared until the encoder is loaded; it is being loaded."""
 
 
 @dataclass
@@ -53,8 +60,13 @@ _serving = Refreshed(
 )
 
 
+def serving_version() -> EncoderVersion | None:
+    """Return the encoder version in use, as of the last two seconds. None: the one of the settings."""
+    return _serving.get().version
+
+
 def active_version() -> EncoderVersion | None:
-    """Return the encoder version in use, read afresh: one query. None: the one that the settings name."""
+    """Return the encoder version in use, read afresh: one query. None: the one of the settings."""
     return EncoderVersion.objects.filter(status=EncoderVersion.Status.ACTIVE).defer("metrics", "gate").first()
 
 
@@ -69,7 +81,7 @@ def current_name() -> str:
     At most a query in two seconds. Raises EncoderUnavailable where the settings name weights that are gone,
     and DatabaseError when it was never asked and cannot be.
     """
-    version = _serving.get().version
+    version = serving_version()
     return version.name or "" if version else settings_name()
 
 
@@ -95,7 +107,7 @@ def get_encoder() -> clip.Encoder:
     """
     with _process.lock:
         if _process.encoder is None or _process.encoder.name != current_name():
-            version = _serving.get().version
+            version = serving_version()
             if version:
                 _process.encoder = load(version)
             else:
@@ -124,8 +136,34 @@ def encoder_if_ready(*, wait_seconds: float = 0) -> clip.Encoder | None:
 
 @lru_cache(maxsize=QUERY_CACHE_SIZE)
 def encode_query(text: str, *, encoder: clip.Encoder) -> np.ndarray:
-    """Return the (D,) vector of a query; repeats cost nothing."""
-    return encoder.encode_texts([text.lower()])[0]
+    """Return the (D,) vector of a query; repeats cost nothing, and those of other processes a Redis reply."""
+    text = text.lower()
+    vector = kept_query(text, name=encoder.name)
+    if vector is not None and len(vector) == encoder.dimension:
+        return vector
+    vector = encoder.encode_texts([text])[0]
+    content = vector.astype(np.float32).tobytes()
+    try:
+        redis_door.ask(lambda redis: redis.set(_key(text, name=encoder.name), content, ex=KEPT_SECONDS))
+    except redis_door.RedisAway:
+        pass  # this process keeps it
+    return vector
+
+
+def kept_query(text: str, *, name: str) -> np.ndarray | None:
+    """Return the (D,) vector that some process has put into Redis for this encoder's name, or None."""
+    try:
+        content = redis_door.ask(lambda redis: redis.get(_key(text, name=name)))
+    except redis_door.RedisAway:
+        return None
+    if not isinstance(content, bytes) or not content or len(content) % 4:
+        return None
+    return np.frombuffer(content, dtype=np.float32)
+
+
+def _key(text: str, *, name: str) -> str:
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return redis_door.key("query", name, digest)
 
 
 def _ready() -> clip.Encoder | None:

@@ -40,6 +40,7 @@ class Held:
 
     matrix: np.ndarray  # (I, D) float32, zeros for a product without a vector
     product_id: np.ndarray  # (I,) int64
+    ids_digest: str  # of the catalogue that they are the products of
 
 
 class MappedVectors:
@@ -98,8 +99,8 @@ class MappedVectors:
         key, state = (source.key, catalogue.ids_digest), source.state()
         if (self._key, self._state) != (key, state):
             matrix = self._matrix_of(source, catalogue=catalogue, state=state)
-            held = None if matrix is None else Held(matrix=matrix, product_id=catalogue.product_id)
-            self._key, self._held, self._state = key, held, state
+            self._held = None if matrix is None else _held(matrix, catalogue=catalogue)
+            self._key, self._state = key, state
         self.recount_at = time.monotonic() + self._recount_seconds
 
     def _load_in_background(self, source: Source, *, catalogue: Snapshot) -> None:
@@ -118,7 +119,7 @@ class MappedVectors:
                 self._loading.start()
 
     def _matrix_of(self, source: Source, *, catalogue: Snapshot, state: str) -> np.ndarray | None:
-        """The file's rows where there is a sound file, else pgvector's, which are then written to the file."""
+        """The file's rows where there is a sound file, else pgvector's, which are then written to it."""
         if not state:
             return None
         name = f"{source.file_name}-{catalogue.ids_digest}-{state}.npy"
@@ -153,6 +154,10 @@ def forget_everything() -> None:
 
 
 os.register_at_fork(after_in_child=forget_everything)
+
+
+def _held(matrix: np.ndarray, *, catalogue: Snapshot) -> Held:
+    return Held(matrix=matrix, product_id=catalogue.product_id, ids_digest=catalogue.ids_digest)
 
 
 def aligned(ids_N: np.ndarray, vectors_ND: np.ndarray, *, catalogue: Snapshot) -> np.ndarray:

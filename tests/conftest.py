@@ -31,7 +31,12 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
     """A process keeps the catalogue and the like for some seconds; each test has another database."""
-    from recommender import encoders, ladder, mapped_vectors, refreshing  # models load only after the settings
+    from recommender import (
+        encoders,
+        ladder,
+        mapped_vectors,
+        refreshing,
+    )  # models load only after the settings
     from shop.selectors import catalogue
 
     refreshing.forget_everything()

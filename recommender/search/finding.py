@@ -15,6 +15,7 @@ from PIL import Image
 
 from recommender import encoders
 from recommender.documents import CONFIG, weighted_words
+from recommender.encoders import EncoderNotReady
 from recommender.ladder import attempt
 from shop.models import Product
 from shop.selectors.catalogue import shown_to
@@ -25,10 +26,6 @@ MAX_WORDS = 12
 MAX_RESULTS = 240
 LEG_SIZE = 120
 RRF_K = 60  # Cormack, Clarke and Buettcher (2009), reciprocal rank fusion
-
-
-class EncoderNotReady(RuntimeError):
-    """Pictures cannot be compared until the encoder is loaded; it is being loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)

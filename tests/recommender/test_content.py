@@ -291,6 +291,7 @@ def no_encoder_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process that has loaded nothing; its thread is waited for, so that no test leaves one behind."""
     process = encoders._Process()
     monkeypatch.setattr(encoders, "_process", process)
+    monkeypatch.setattr(encoders, "serving_version", lambda: None)
     yield
     if process.thread:
         process.thread.join(5)

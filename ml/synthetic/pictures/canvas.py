@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from ml.synthetic.pictures.colours import RGB, contrast, darker, lighter, pale
 from ml.synthetic.pictures.patterns import tile
