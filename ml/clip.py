@@ -3,8 +3,10 @@
 # Shape legend: B = batch, D = embedding dimension.
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,7 +175,7 @@ def build(folder: Path) -> tuple["torch.nn.Module", Any, Any]:
     import open_clip  # takes ten seconds: only a process that encodes pays for it
 
     config = json.loads((folder / CONFIG_FILE).read_text())
-    model_config, preprocess_config = config["model_cfg"], config["preprocess_cfg"]
+    model_config, preprocess_config = dict(config["model_cfg"]), config["preprocess_cfg"]
     tokenizer = open_clip.SimpleTokenizer(
         bpe_path=str(folder / VOCABULARY_FILE), context_length=model_config["text_cfg"]["context_length"]
     )
@@ -182,8 +184,43 @@ def build(folder: Path) -> tuple["torch.nn.Module", Any, Any]:
             f"{folder / VOCABULARY_FILE} holds {tokenizer.vocab_size} tokens,"
             f" {CONFIG_FILE} says {model_config['text_cfg']['vocab_size']}: take both from one commit."
         )
-    network = open_clip.model.CLIP(**model_config)
+    custom_text = model_config.pop("custom_text", False)
+    network = (open_clip.model.CustomTextCLIP if custom_text else open_clip.model.CLIP)(**model_config)
+    size = network.visual.image_size
     preprocess = open_clip.transform.image_transform_v2(
-        open_clip.transform.PreprocessCfg(size=network.visual.image_size, **preprocess_config), is_train=False
+        open_clip.transform.PreprocessCfg(size=size, **preprocess_config), is_train=False
     )
     return network, tokenizer, preprocess
+
+
+def pixel_scale(folder: Path) -> dict[str, list[float]]:
+    """Return the mean and std that a folder's configuration scales pixels by."""
+    described: dict[str, list[float]] = json.loads((folder / CONFIG_FILE).read_text())["preprocess_cfg"]
+    return {name: described[name] for name in ("mean", "std")}
+
+
+def write_architecture(folder: Path, *, model: str, pretrained: str) -> "torch.nn.Module":
+    """Return an open_clip model with its weights, its configuration and vocabulary written to the folder.
+
+    `build` then makes the like of it. Raises EncoderUnavailable where the weights cannot be had, and for
+    models that read texts by another tokenizer than CLIP's own.
+    """
+    import open_clip  # takes ten seconds: only a process that encodes pays for it
+
+    config = open_clip.get_model_config(model)
+    if config is None:
+        raise EncoderUnavailable(f"open_clip has no model {model!r}. {CURE}")
+    if config["text_cfg"].get("hf_tokenizer_name") or config["text_cfg"].get("hf_model_name"):
+        raise EncoderUnavailable(
+            f"{model} reads texts by a tokenizer of its own, which cannot be trained here; choose a model"
+            " with CLIP's tokenizer, such as ViT-B-32 or RN50."
+        )
+    network = load_encoder(model=model, pretrained=pretrained).model
+    preprocess = asdict(open_clip.transform.PreprocessCfg()) | open_clip.get_model_preprocess_cfg(network)
+    text_config = {"context_length": 77, "vocab_size": 49408, **config["text_cfg"]}
+    kept = {name: preprocess[name] for name in ("mean", "std", "interpolation", "resize_mode")}
+    described = {"model_cfg": {**config, "text_cfg": text_config}, "preprocess_cfg": kept}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(json.dumps(described, indent=2) + "\n")
+    shutil.copyfile(open_clip.tokenizer.default_bpe(), folder / VOCABULARY_FILE)
+    return network

@@ -43,10 +43,14 @@ class ClipTrainConfig:
     checkpoint_every: int = 100
     seed: int = 0
     device: str = "cpu"
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)  # of pixels, as the model's configuration says
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch_size < 2:
             raise ValueError("Training needs steps >= 1 and batch_size >= 2: negatives come from the batch.")
+        if not self.lr > 0:
+            raise ValueError("Training needs lr > 0.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +146,14 @@ def _step(
     pictures_BHWC = examples.pictures_NHWC[rows]
     num_twins = max(2, int(config.twin_share * len(rows)))
     views_BHWC = np.concatenate([pictures_BHWC, pictures_BHWC[:num_twins]])
-    pixels = normalize(augment(views_BHWC, rng=rng, side=side_of(network)))
+    pixels = normalize(augment(views_BHWC, rng=rng, side=side_of(network)), config=config)
     pixels = pixels.to(config.device, memory_format=torch.channels_last)
-    image_BD, twin_TD = model.encode_image(pixels, normalize=True).split([len(rows), num_twins])
-    text_BD = model.encode_text(tokenizer(texts).to(config.device), normalize=True)
+    with mixed_precision(config.device):
+        both_BD = model.encode_image(pixels, normalize=True)
+        text_BD = model.encode_text(tokenizer(texts).to(config.device), normalize=True)
+    image_BD, twin_TD = both_BD.float().split([len(rows), num_twins])
     scale = model.logit_scale.exp()
-    loss = contrastive_loss(scale * text_BD @ image_BD.T, others_BB=others_BB.to(config.device))
+    loss = contrastive_loss(scale * text_BD.float() @ image_BD.T, others_BB=others_BB.to(config.device))
     loss = loss + config.picture_weight * contrastive_loss(scale * image_BD[:num_twins] @ twin_TD.T)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -229,41 +235,18 @@ def _jpeg(picture_HWC: np.ndarray, *, quality: int) -> np.ndarray:
     return np.asarray(Image.open(buffer))
 
 
-def normalize(pixels: torch.Tensor) -> torch.Tensor:
-    """Return pixels in -1..1, as the compact model's configuration says (mean and deviation 0.5)."""
-    return (pixels - 0.5) / 0.5
+def normalize(pixels_BCHW: torch.Tensor, *, config: ClipTrainConfig) -> torch.Tensor:
+    """Return pixels as the model's own preparation scales them."""
+    mean, std = (torch.tensor(values)[:, None, None] for values in (config.mean, config.std))
+    return (pixels_BCHW - mean) / std
 
 
-def evaluate(
-    network: nn.Module,
-    *,
-    tokenizer: Callable[[list[str]], torch.Tensor],
-    examples: Examples,
-    ks: Sequence[int] = (1, 5, 10),
-    seed: int = 0,
-) -> dict[str, float]:
-    """Return recall@k of text to image, image to text, and a worn view to its own picture."""
-    model: Any = network.eval()
-    device = next(network.parameters()).device
-    side = side_of(network)
-    pictures = torch.from_numpy(examples.pictures_NHWC).permute(0, 3, 1, 2).float() / 255
-    clean = functional.interpolate(pictures, size=side, mode="bicubic", antialias=True).clamp(0, 1)
-    worn = augment(examples.pictures_NHWC, rng=np.random.default_rng(seed), side=side)
-    with torch.inference_mode():
-        text_ND = model.encode_text(
-            tokenizer([said[0] for said in examples.phrases]).to(device), normalize=True
-        )
-        image_ND = model.encode_image(normalize(clean).to(device), normalize=True)
-        worn_ND = model.encode_image(normalize(worn).to(device), normalize=True)
-    tasks = {"text_to_image": text_ND @ image_ND.T, "image_to_text": image_ND @ text_ND.T,
-             "worn_to_image": worn_ND @ image_ND.T}  # fmt: skip
-    return {f"{task}_recall@{k}": recall_at(scores, k=k) for task, scores in tasks.items() for k in ks}
+def mixed_precision(device: str) -> "torch.autocast":
+    """Return the context of half the memory and twice the speed on CUDA: bfloat16, which needs no scaling.
 
-
-def recall_at(scores_NN: torch.Tensor, *, k: int) -> float:
-    """Return the share of rows whose diagonal entry is among the row's k best; ties count as found."""
-    better_N = (scores_NN > scores_NN.diagonal()[:, None]).sum(dim=1)
-    return float((better_N < k).float().mean())
+    Elsewhere it changes nothing: processors without matrix units are slower at it.
+    """
+    return torch.autocast("cuda", dtype=torch.bfloat16, enabled=device.startswith("cuda"))
 
 
 def save_checkpoint(network: nn.Module, optimizer: torch.optim.AdamW, *, path: Path, step: int) -> None:

@@ -36,7 +36,7 @@ __all__ = [
 
 Status = EncoderVersion.Status
 logger = logging.getLogger(__name__)
-JUDGED = ("text_to_image_recall@10", "worn_to_image_recall@1")
+JUDGED = ("text_to_image_recall@10", "image_to_image_recall@1")
 STANDARD_ERRORS = 2.0
 
 
