@@ -197,7 +197,7 @@ def _stored(product_id: int, *, side: Side) -> np.ndarray | None:
     held = _held(side, catalogue=snapshot.current())
     if held is None:
         row = _rows_of(side).filter(product_id=product_id).values_list(f"{side}_vector", flat=True).first()
-        return None if row is None else np.asarray(row.to_list(), dtype=np.float32)
+        return None if row is None else np.asarray(row, dtype=np.float32)
     row = int(np.searchsorted(held.product_id, product_id))
     if row == len(held.product_id) or held.product_id[row] != product_id:
         return None
