@@ -67,7 +67,7 @@ def run(options: Namespace) -> dict[str, Any]:
         out=options.out,
         steps=options.steps,
         batch_size=options.batch_size,
-        start=options.start,
+        model=str(clip.BUNDLED) if options.start == "bundled" else "",
         resume=options.resume,
         seed=RANDOM_SEED,
     )
@@ -124,9 +124,9 @@ def show(report: dict[str, Any]) -> None:
 def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="the folder with products.csv and images/")
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--start", choices=("scratch", "current"), default="scratch")
+    parser.add_argument("--start", choices=("scratch", "bundled"), default="bundled")
     parser.add_argument("--out", type=Path, help="where to keep the encoder; a temporary folder by default")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--json", type=Path)

@@ -39,7 +39,9 @@ class Command(BaseCommand):
             default="scratch",
             help="The compact model with random weights, or the encoder in use.",
         )
-        start.add_argument("--model", default="", help="An open_clip model instead, such as ViT-B-32.")
+        start.add_argument(
+            "--model", default="", help="An open_clip model instead, such as ViT-B-32, or a folder."
+        )
         start.add_argument("--pretrained", default="", help="Its weights: a tag of the hub or a file.")
         parser.add_argument("--steps", type=int, default=1500)
         parser.add_argument("--epochs", type=float, help="Passes over the products, instead of --steps.")
@@ -131,11 +133,10 @@ class Command(BaseCommand):
         steps = options["steps"]
         if options["epochs"]:
             steps = max(1, round(options["epochs"] * num_products / options["batch_size"]))
-        usual = PRETRAINED if options["model"] else FROM_SCRATCH if options["start"] == "scratch" else COMPACT
         return {
             "steps": steps,
             "batch_size": options["batch_size"],
-            "lr": usual if options["lr"] is None else options["lr"],
+            "lr": _usual_rate(options) if options["lr"] is None else options["lr"],
             "picture_weight": options["picture_weight"],
             "warmup_steps": min(100, max(1, steps // 10)),
             "seed": options["seed"],
@@ -157,6 +158,13 @@ class Command(BaseCommand):
         for name, value in trained.metrics.items():
             other = f"   {trained.serving[name]:6.1%}" if trained.serving else ""
             self.stdout.write(f"  {name:<28} {value:6.1%}{other}")
+
+
+def _usual_rate(options: dict[str, Any]) -> float:
+    """Return the learning rate of what training starts from."""
+    if options["model"]:
+        return COMPACT if Path(options["model"]).is_dir() else PRETRAINED
+    return FROM_SCRATCH if options["start"] == "scratch" else COMPACT
 
 
 def _made(options: dict[str, Any], *, side: int, on_progress: OnProgress) -> Any:
