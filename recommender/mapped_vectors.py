@@ -43,8 +43,17 @@ class Held:
     ids_digest: str  # of the catalogue that they are the products of
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Kept:
+    """What is held, and what it was made of."""
+
+    key: tuple[Hashable, str] | None  # the source and the rows of the catalogue
+    state: str
+    held: Held | None
+
+
 class MappedVectors:
-    """The matrix of one source at a time, that this process serves from, and what it was made of."""
+    """The matrix of one source at a time, that this process serves from."""
 
     def __init__(self, *, folder: str, title: str, kept_files: int, recount_seconds: float) -> None:
         self._folder, self._title, self._kept_files = folder, title, kept_files
@@ -55,9 +64,7 @@ class MappedVectors:
     def forget(self) -> None:
         """Read the vectors anew for the next request."""
         self._lock = threading.Lock()
-        self._key: tuple[Hashable, str] | None = None  # the source and the rows of the catalogue
-        self._held: Held | None = None
-        self._state = ""
+        self._kept = _Kept(key=None, state="", held=None)
         self._loading: threading.Thread | None = None
         self.recount_at = 0.0
 
@@ -69,17 +76,17 @@ class MappedVectors:
         made of, and read again where the file is missing or damaged. Raises DatabaseError.
         """
         key = (source.key, catalogue.ids_digest)
-        fresh = self._key == key and time.monotonic() < self.recount_at
+        fresh = self._kept.key == key and time.monotonic() < self.recount_at
         if not fresh and len(catalogue):
             self._renew(source, catalogue=catalogue, key=key)
-        held = self._held
-        return held.matrix if held is not None and self._key == key and len(catalogue) else None
+        kept = self._kept
+        return kept.held.matrix if kept.held is not None and kept.key == key and len(catalogue) else None
 
     def latest(self, source: Source, *, catalogue: Snapshot) -> Held | None:
         """What `current` gives, or the matrix of an earlier catalogue while that is being read."""
         self.current(source, catalogue=catalogue)
-        key, held = self._key, self._held
-        return held if key is not None and key[0] == source.key and len(catalogue) else None
+        kept = self._kept
+        return kept.held if kept.key is not None and kept.key[0] == source.key and len(catalogue) else None
 
     def prepare(self, source: Source, *, catalogue: Snapshot) -> None:
         """Write the source's file, so that its first request maps it at once."""
@@ -89,7 +96,7 @@ class MappedVectors:
         if connection.in_atomic_block:
             with transaction.atomic():  # a failed query must leave the caller's transaction usable
                 self._load(source, catalogue=catalogue)
-        elif len(catalogue) <= READ_AT_ONCE and self._key != key:
+        elif len(catalogue) <= READ_AT_ONCE and self._kept.key != key:
             with self._lock:
                 self._load(source, catalogue=catalogue)
         else:
@@ -97,10 +104,10 @@ class MappedVectors:
 
     def _load(self, source: Source, *, catalogue: Snapshot) -> None:
         key, state = (source.key, catalogue.ids_digest), source.state()
-        if (self._key, self._state) != (key, state):
+        if (self._kept.key, self._kept.state) != (key, state):
             matrix = self._matrix_of(source, catalogue=catalogue, state=state)
-            self._held = None if matrix is None else _held(matrix, catalogue=catalogue)
-            self._key, self._state = key, state
+            held = None if matrix is None else _held(matrix, catalogue=catalogue)
+            self._kept = _Kept(key=key, state=state, held=held)  # in one step: other threads are reading
         self.recount_at = time.monotonic() + self._recount_seconds
 
     def _load_in_background(self, source: Source, *, catalogue: Snapshot) -> None:

@@ -273,5 +273,6 @@ WARM_UP = [
     "recommender.gathering.warm_in_background",
     "recommender.features.warm_in_background",
     "recommender.encoders.warm",
+    "recommender.search.vectors.warm_in_background",
     "recommender.rankers.warm",
 ]

@@ -105,16 +105,16 @@ class EncoderVersionAdmin(ReadOnlyAdmin):
         return _switched(request, switch=encoder_versions.roll_back, said=f"In use now: {target}.")
 
     def _confirmation(self, request: HttpRequest, *, target: EncoderVersion | str, verb: str) -> HttpResponse:
-        is_version = isinstance(target, EncoderVersion)
+        version = target if isinstance(target, EncoderVersion) else None
         context = {
             **self.admin_site.each_context(request),
             "title": f"{verb} {target}?",
             "verb": verb,
             "target": target,
             "active": encoders.active_version() or SETTINGS,
-            "missing": encoder_versions.num_missing(target) if is_version else 0,
-            "table": metrics_table(target.metrics) if is_version else None,
-            "caption": _caption(target) if is_version else "",
+            "missing": encoder_versions.num_missing(version) if version else 0,
+            "table": metrics_table(version.metrics) if version else None,
+            "caption": _caption(version) if version else "",
             "opts": self.opts,
         }
         return TemplateResponse(request, "admin/recommender/encoderversion/confirm.html", context)

@@ -3,9 +3,12 @@
 # D = columns of a vector, I = products of the catalogue, N = products that were found
 
 import hashlib
+import logging
+import threading
 from typing import Literal
 
 import numpy as np
+from django.db import DatabaseError, connection
 from django.db.models import Count, Max, QuerySet
 from pgvector import HalfVector
 from pgvector.django import CosineDistance
@@ -21,6 +24,7 @@ from recommender.models import ContentEmbedding
 from recommender.search.requests import Leg, Scene
 from recommender.snapshot import Snapshot
 
+logger = logging.getLogger(__name__)
 Side = Literal["text", "image"]
 LEG_SIZE = 200
 RECOUNT_SECONDS = 10.0  # how soon a new or edited product's vectors are noticed
@@ -38,11 +42,20 @@ _kept = {
 }
 
 
-def warm() -> None:
-    """Read the vectors of the encoder in use, where that takes long in the background."""
-    catalogue = snapshot.current()
-    for side in SIDES:
-        _held_if_any(side, catalogue=catalogue)
+def warm_in_background() -> None:
+    """Start reading the vectors of the encoder in use; for the start of a web process. Returns at once."""
+    threading.Thread(target=_warm, name="warm the search", daemon=True).start()
+
+
+def _warm() -> None:
+    try:
+        catalogue = snapshot.current()
+        for side in SIDES:
+            _held(side, catalogue=catalogue)
+    except DatabaseError as error:
+        logger.warning("the products' vectors are read when the first search asks for them: %s", error)
+    finally:
+        connection.close()  # of this thread, which ends here
 
 
 def of_text(text: str) -> np.ndarray | None:
@@ -186,7 +199,12 @@ def _rows_of(side: Side) -> QuerySet[ContentEmbedding]:
 def _serving_name() -> str:
     """Return whose vectors are compared: the loaded encoder's, the one in use while that is loading."""
     encoder = encoders.encoder_if_ready()
-    return encoder.name if encoder is not None else encoders.current_name()
+    if encoder is not None:
+        return encoder.name
+    try:
+        return encoders.current_name()
+    except EncoderUnavailable:
+        return ""  # under which nothing is stored; who loads the encoder tells the cure
 
 
 def _stored_if_any(product_id: int, *, side: Side) -> np.ndarray | None:

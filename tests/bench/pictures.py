@@ -39,18 +39,21 @@ class Outcome:
     queries: int
 
 
-def make_shop(num_products: int, *, seed: int = SEED, side: int = 320) -> Shop:
-    """Return made products, drawn as the shop's own."""
+def make_shop(num_products: int, *, seed: int = SEED, side: int = 320, every: int = 1) -> Shop:
+    """Return made products, drawn as the shop's own; `every` 4 leaves a quarter of the types, and as many
+    products of each.
+    """
     from ml.synthetic.pictures import draw_product, seed_of
     from ml.synthetic.products import DAY, make_catalogue
     from ml.synthetic.taxonomy import load_taxonomy
 
     rng = np.random.default_rng(seed)
     goods = make_catalogue(load_taxonomy(), num_items=num_products, start=0, until=365 * DAY, rng=rng)
-    types = [goods.type_of(row).key for row in range(num_products)]
+    kept = [row for row in range(num_products) if goods.type_index[row] % every == 0]
+    types = [goods.type_of(row).key for row in kept]
     pictures = [
         draw_product(kind, goods.attributes[row], side, seed=seed_of(f"{seed} {goods.sku[row]}"))
-        for row, kind in enumerate(types)
+        for row, kind in zip(kept, types, strict=True)
     ]
     return Shop(pictures=pictures, types=np.array(types))
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from PIL import Image
 
+from ml.clip import EncoderUnavailable
 from recommender import encoders, redis_door, snapshot
 from recommender.models import ContentEmbedding
 from recommender.search import vectors
@@ -145,6 +146,19 @@ def test_without_vectors_of_this_encoder_there_is_no_leg(
 
 def test_a_vector_of_another_width_is_no_leg(shop: list[Product]) -> None:
     assert vectors.look(np.ones(7, np.float32), scene=scene(), side="text") is None
+
+
+def test_an_encoder_whose_weights_are_gone_is_no_leg(
+    shop: list[Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone() -> str:
+        raise EncoderUnavailable("weights.safetensors is missing.")
+
+    monkeypatch.setattr(encoders, "encoder_if_ready", lambda wait_seconds=0: None)
+    monkeypatch.setattr(encoders, "current_name", gone)
+    assert vectors.look(RED, scene=scene(), side="text") is None
+    assert vectors.of_text("red mug") is None
+    assert vectors.of_product(shop[0].pk) is None
 
 
 def test_a_database_that_fails_is_no_leg(shop: list[Product], monkeypatch: pytest.MonkeyPatch) -> None:
