@@ -85,6 +85,14 @@ def current_name() -> str:
     return version.name or "" if version else settings_name()
 
 
+def name_in_use() -> str:
+    """Return the current name, or "", under which nothing is stored, where its weights are gone."""
+    try:
+        return current_name()
+    except clip.EncoderUnavailable:
+        return ""  # who loads the encoder tells the cure
+
+
 def settings_name() -> str:
     """Return the name of the encoder that the settings choose, which serves while no version is active."""
     return clip.encoder_name(model=env.CLIP_MODEL, pretrained=env.CLIP_PRETRAINED)

@@ -14,7 +14,6 @@ from pgvector import HalfVector
 from pgvector.django import CosineDistance
 from PIL import Image
 
-from ml.clip import EncoderUnavailable
 from recommender import copying, encoders, snapshot
 from recommender.encoders import EncoderNotReady
 from recommender.item_matrix import nearest_rows, rows_with_vector
@@ -66,10 +65,7 @@ def of_text(text: str) -> np.ndarray | None:
         return None
     if encoder is not None:
         return encoders.encode_query(text, encoder=encoder)
-    try:
-        return encoders.kept_query(text, name=encoders.current_name())
-    except EncoderUnavailable:
-        return None
+    return encoders.kept_query(text, name=encoders.name_in_use())
 
 
 def of_picture(picture: Image.Image, *, wait_seconds: float = 0) -> np.ndarray:
@@ -199,12 +195,7 @@ def _rows_of(side: Side) -> QuerySet[ContentEmbedding]:
 def _serving_name() -> str:
     """Return whose vectors are compared: the loaded encoder's, the one in use while that is loading."""
     encoder = encoders.encoder_if_ready()
-    if encoder is not None:
-        return encoder.name
-    try:
-        return encoders.current_name()
-    except EncoderUnavailable:
-        return ""  # under which nothing is stored; who loads the encoder tells the cure
+    return encoder.name if encoder is not None else encoders.name_in_use()
 
 
 def _stored_if_any(product_id: int, *, side: Side) -> np.ndarray | None:
