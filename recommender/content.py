@@ -4,6 +4,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 BATCH_SIZE = 256
 PICTURE_SIDE = 448  # twice what encoders look at; JPEGs are decoded no larger
 LOOK_ANYWAY_SECONDS = 600.0
+_ADVISORY_LOCK = 5_021_947  # any number that nothing else in this database locks
 Progress = Callable[[int, int], None]
 
 # Whoever changes a row, in whichever way, changes its xmin or cmin: no writer has to tell.
@@ -48,16 +50,32 @@ class StaleProduct:
 def keep_up() -> int:
     """Do what update_content_embeddings does, but only look where rows changed since this process last did.
 
-    For the schedule: one query when nothing changed. A picture drawn again under its name, which no row
-    tells of, is noticed within ten minutes.
+    For the schedule: one query when nothing changed, and no work while another worker is at it. A picture
+    drawn again under its name, which no row tells of, is noticed within ten minutes.
     """
     global _looked  # noqa: PLW0603 - one for the process
     revision, now = _revision(), time.monotonic()
     if _looked and _looked[0] == revision and now - _looked[1] < LOOK_ANYWAY_SECONDS:
         return 0
-    count = update_content_embeddings()
+    with _alone() as alone:
+        if not alone:
+            return 0
+        count = update_content_embeddings()
     _looked = (revision, now)  # as it was before: what was saved meanwhile is looked at next
     return count
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Give whether no other worker is encoding: to encode a whole catalogue takes longer than a tick."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK])
+        (alone,) = cursor.fetchone()
+        try:
+            yield alone
+        finally:
+            if alone:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_ADVISORY_LOCK])
 
 
 def forget() -> None:

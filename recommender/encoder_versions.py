@@ -23,7 +23,6 @@ __all__ = [
     "CannotActivateEncoder",
     "Origin",
     "activate",
-    "discard",
     "judge",
     "kept_names",
     "num_missing",
@@ -178,16 +177,6 @@ def previously_active() -> EncoderVersion | None:
 def preparing_version() -> EncoderVersion | None:
     """Return the version that is to be used once every product is encoded with it."""
     return EncoderVersion.objects.filter(status=Status.PREPARING).first()
-
-
-def discard(version: EncoderVersion) -> None:
-    """Delete a version that never served, with its vectors and its weights."""
-    if version.activated_at is not None:
-        raise ValueError(f"{version} has served; activate another version instead of deleting it.")
-    folder = folder_of(version)
-    ContentEmbedding.objects.filter(encoder=version.name).delete()
-    version.delete()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def num_missing(version: EncoderVersion) -> int:

@@ -14,6 +14,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from PIL import Image
 
 from ml import clip
@@ -211,6 +212,21 @@ def test_a_file_drawn_again_under_its_name_is_noticed_in_the_end(
     os.utime(media / image.file.name, (later, later))
     assert content.keep_up() == 0
     monkeypatch.setattr(content, "LOOK_ANYWAY_SECONDS", 0.0)
+    assert content.keep_up() == 1
+
+
+def test_a_second_worker_leaves_the_encoding_to_the_first(
+    make_product: MakeProduct, kept_up: CountingEncoder
+) -> None:
+    make_product("Mug")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [content._ADVISORY_LOCK])
+        assert content.keep_up() == 0
+        assert kept_up.texts == []
+    finally:
+        other.close()  # which lets go of the lock
     assert content.keep_up() == 1
 
 

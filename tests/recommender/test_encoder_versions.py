@@ -156,22 +156,6 @@ def test_only_one_version_is_prepared_at_a_time() -> None:
     assert encoder_versions.preparing_version() == second
 
 
-def test_a_version_that_never_served_can_be_discarded_with_all_that_is_its(
-    make_product: MakeProduct,
-) -> None:
-    make_product("Mug")
-    version = registered(1)
-    content.update_content_embeddings(encoder=encoders.load(version))
-    encoder_versions.discard(version)
-    assert not encoder_versions.folder_of(version).exists()
-    assert names() == set()
-    served = registered(2)
-    content.embed_and_activate(served)
-    served.refresh_from_db()
-    with pytest.raises(ValueError, match="has served"):
-        encoder_versions.discard(served)
-
-
 def test_the_command_encodes_with_a_version_and_lets_it_serve(make_product: MakeProduct, capsys: Any) -> None:
     make_product("Mug")
     version = registered(1)
