@@ -14,6 +14,7 @@ from pgvector import HalfVector
 from pgvector.django import CosineDistance
 from PIL import Image
 
+from ml.clip import encode_views
 from recommender import copying, encoders, snapshot
 from recommender.encoders import EncoderNotReady
 from recommender.item_matrix import nearest_rows, rows_with_vector
@@ -73,7 +74,7 @@ def of_picture(picture: Image.Image, *, wait_seconds: float = 0) -> np.ndarray:
     encoder = encoders.encoder_if_ready(wait_seconds=wait_seconds)
     if encoder is None:
         raise EncoderNotReady("The encoder is still loading.")
-    return encoder.encode_images([picture])[0]
+    return encode_views(encoder, [picture])[0]
 
 
 def of_product(product_id: int) -> np.ndarray | None:

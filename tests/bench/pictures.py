@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ml.clip import Encoder, encode_views
 from ml.worn_pictures import WAYS
 
 SEED = 4711  # of products that no training saw
@@ -58,17 +59,18 @@ def make_shop(num_products: int, *, seed: int = SEED, side: int = 320, every: in
     return Shop(pictures=pictures, types=np.array(types))
 
 
-def measure(
-    shop: Shop, *, encode: Callable[[list[Image.Image]], np.ndarray], num_queries: int, seed: int = 0
-) -> Iterator[Outcome]:
+def measure(shop: Shop, *, encoder: Encoder, num_queries: int, seed: int = 0) -> Iterator[Outcome]:
     """Yield the outcome of each way; a type that has one product alone is not asked for."""
     rng = np.random.default_rng(seed)
     names, counts = np.unique(shop.types, return_counts=True)
     asked = np.flatnonzero(np.isin(shop.types, names[counts > 1]))
     asked = rng.permutation(asked)[:num_queries]
-    catalogue_ND = _encoded(shop.pictures, encode=encode)
+    catalogue_ND = _encoded(shop.pictures, encode=encoder.encode_images)
     for way, wear in WAYS.items():
-        queries_QD = _encoded([wear(shop.pictures[row], rng) for row in asked], encode=encode)
+        queries_QD = _encoded(
+            [wear(shop.pictures[row], rng) for row in asked],
+            encode=lambda batch: encode_views(encoder, batch),
+        )
         best = np.argsort(-(queries_QD @ catalogue_ND.T), axis=1, kind="stable")[:, :6]
         own = best[:, 0] == asked
         others = [row[row != of][:5] for row, of in zip(best, asked, strict=True)]
@@ -100,7 +102,7 @@ def main() -> None:
     shop = make_shop(options.products)
     outcomes = []
     print(f"{options.products} products        own first   its type in the next five")
-    for outcome in measure(shop, encode=encoder.encode_images, num_queries=options.queries):
+    for outcome in measure(shop, encoder=encoder, num_queries=options.queries):
         outcomes.append(asdict(outcome))
         print(f"{outcome.way:22} {outcome.own_first:10.1%} {outcome.type_in_next_five:15.1%}", flush=True)
     if options.json:

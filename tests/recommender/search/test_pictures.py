@@ -15,7 +15,7 @@ NUM_PRODUCTS, NUM_QUERIES = 2000, 100
 )
 def test_worn_copies_find_their_own_product_first_and_another_of_its_type_next() -> None:
     shop = make_shop(NUM_PRODUCTS, every=4)
-    outcomes = list(measure(shop, encode=clip.load_encoder().encode_images, num_queries=NUM_QUERIES))
+    outcomes = list(measure(shop, encoder=clip.load_encoder(), num_queries=NUM_QUERIES))
     assert {outcome.way for outcome in outcomes} == {"cropped", "turned", "compressed", "darkened"}
     for outcome in outcomes:
         assert outcome.own_first >= 0.95, outcome
