@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 PYTEST_FLAGS ?=
 export UV_HTTP_TIMEOUT := 300
 
-.PHONY: help demo run test lint format bench bench-model bench-ranking bench-serving bench-large clean browser
+.PHONY: help demo run test lint format bench bench-model bench-ranking bench-serving bench-large bench-pictures clean browser
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,11 @@ bench-serving: $(STAMP) ## Measure the shop under load: pages, the API, retrieva
 
 bench-large: $(STAMP) ## Train on a million shoppers, 200,000 products and 20 million events
 	$(BIN)/python -m tests.bench.large
+
+bench-pictures: $(STAMP) ## Measure search by picture: worn copies, real photographs, the time of a query's encoding
+	$(BIN)/python -m tests.bench.pictures --json .bench/pictures.json
+	$(BIN)/python -m tests.bench.fashion $(DATA)/fashion --json .bench/fashion.json
+	$(BIN)/python -m tests.bench.query_encoding
 
 clean: ## Remove the data and the caches; the installed packages stay
 	rm -rf .data .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis staticfiles

@@ -1,10 +1,12 @@
 """Text and picture encoders: any open_clip model, or the compact one that is bundled."""
 
-# Shape legend: B = batch, D = embedding dimension.
+# Shape legend: B = batch, D = embedding dimension, T = tokens of a text, W = width of the text tower.
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,10 +83,8 @@ class Encoder:
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Return (B, D) float32 L2-normal vectors; longer texts are cut at the model's context."""
-        model: Any = self.model
         return self._encode(
-            texts,
-            lambda batch: model.encode_text(self.tokenizer(list(batch)).to(self._device), normalize=True),
+            texts, lambda batch: encode_tokens(self.model, self.tokenizer(list(batch)).to(self._device))
         )
 
     def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
@@ -112,6 +112,43 @@ class Encoder:
                 encode(inputs[start : start + self.batch_size]).float().cpu().numpy() for start in starts
             ]
         return np.concatenate(vectors) if vectors else np.zeros((0, self.dimension), np.float32)
+
+
+def encode_views(encoder: "Encoder", images: Sequence[Image.Image]) -> np.ndarray:
+    """Return (B, D) L2-normal vectors of shoppers' pictures, each the mean of two views.
+
+    The second view has its edges drawn out, half as important: a picture that was cut close, as shoppers'
+    often are, then lies nearer to the whole one.
+    """
+    vectors_BD = encoder.encode_images(images) + 0.5 * encoder.encode_images([_widened(i) for i in images])
+    lengths = np.linalg.norm(vectors_BD, axis=1, keepdims=True)
+    return np.asarray(vectors_BD / np.maximum(lengths, 1e-12), dtype=np.float32)
+
+
+def _widened(image: Image.Image, *, share: float = 0.1) -> Image.Image:
+    pixels = np.asarray(image.convert("RGB"))
+    high, wide = (max(1, round(share * side)) for side in pixels.shape[:2])
+    return Image.fromarray(np.pad(pixels, ((high, high), (wide, wide), (0, 0)), mode="edge"))
+
+
+def encode_tokens(network: Any, tokens_BT: "torch.Tensor") -> "torch.Tensor":
+    """Return what the network's own encode_text does, of the T columns only those that hold a token.
+
+    CLIP's text tower looks back alone, so what follows the end of a text changes nothing; a query of five
+    words then costs a tenth of a text of 77 tokens.
+    """
+    mask = getattr(network, "attn_mask", None)
+    if mask is None or getattr(network, "text_pool_type", "") != "argmax":
+        return network.encode_text(tokens_BT, normalize=True)
+    end_B = tokens_BT.argmax(dim=-1)
+    length = int(end_B.max()) + 1
+    x_BTW = network.token_embedding(tokens_BT[:, :length]) + network.positional_embedding[:length]
+    x_BTW = network.ln_final(network.transformer(x_BTW, attn_mask=mask[:length, :length]))
+    pooled_BW = x_BTW[range(len(end_B)), end_B]
+    projection = network.text_projection
+    if projection is not None:
+        pooled_BW = projection(pooled_BW) if callable(projection) else pooled_BW @ projection
+    return pooled_BW / pooled_BW.norm(dim=-1, keepdim=True)
 
 
 @contextmanager
@@ -173,7 +210,7 @@ def build(folder: Path) -> tuple["torch.nn.Module", Any, Any]:
     import open_clip  # takes ten seconds: only a process that encodes pays for it
 
     config = json.loads((folder / CONFIG_FILE).read_text())
-    model_config, preprocess_config = config["model_cfg"], config["preprocess_cfg"]
+    model_config, preprocess_config = dict(config["model_cfg"]), config["preprocess_cfg"]
     tokenizer = open_clip.SimpleTokenizer(
         bpe_path=str(folder / VOCABULARY_FILE), context_length=model_config["text_cfg"]["context_length"]
     )
@@ -182,8 +219,43 @@ def build(folder: Path) -> tuple["torch.nn.Module", Any, Any]:
             f"{folder / VOCABULARY_FILE} holds {tokenizer.vocab_size} tokens,"
             f" {CONFIG_FILE} says {model_config['text_cfg']['vocab_size']}: take both from one commit."
         )
-    network = open_clip.model.CLIP(**model_config)
+    custom_text = model_config.pop("custom_text", False)
+    network = (open_clip.model.CustomTextCLIP if custom_text else open_clip.model.CLIP)(**model_config)
+    size = network.visual.image_size
     preprocess = open_clip.transform.image_transform_v2(
-        open_clip.transform.PreprocessCfg(size=network.visual.image_size, **preprocess_config), is_train=False
+        open_clip.transform.PreprocessCfg(size=size, **preprocess_config), is_train=False
     )
     return network, tokenizer, preprocess
+
+
+def pixel_scale(folder: Path) -> dict[str, list[float]]:
+    """Return the mean and std that a folder's configuration scales pixels by."""
+    described: dict[str, list[float]] = json.loads((folder / CONFIG_FILE).read_text())["preprocess_cfg"]
+    return {name: described[name] for name in ("mean", "std")}
+
+
+def write_architecture(folder: Path, *, model: str, pretrained: str) -> "torch.nn.Module":
+    """Return an open_clip model with its weights, its configuration and vocabulary written to the folder.
+
+    `build` then makes the like of it. Raises EncoderUnavailable where the weights cannot be had, and for
+    models that read texts by another tokenizer than CLIP's own.
+    """
+    import open_clip  # takes ten seconds: only a process that encodes pays for it
+
+    config = open_clip.get_model_config(model)
+    if config is None:
+        raise EncoderUnavailable(f"open_clip has no model {model!r}. {CURE}")
+    if config["text_cfg"].get("hf_tokenizer_name") or config["text_cfg"].get("hf_model_name"):
+        raise EncoderUnavailable(
+            f"{model} reads texts by a tokenizer of its own, which cannot be trained here; choose a model"
+            " with CLIP's tokenizer, such as ViT-B-32 or RN50."
+        )
+    network = load_encoder(model=model, pretrained=pretrained).model
+    preprocess = asdict(open_clip.transform.PreprocessCfg()) | open_clip.get_model_preprocess_cfg(network)
+    text_config = {"context_length": 77, "vocab_size": 49408, **config["text_cfg"]}
+    kept = {name: preprocess[name] for name in ("mean", "std", "interpolation", "resize_mode")}
+    described = {"model_cfg": {**config, "text_cfg": text_config}, "preprocess_cfg": kept}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(json.dumps(described, indent=2) + "\n")
+    shutil.copyfile(open_clip.tokenizer.default_bpe(), folder / VOCABULARY_FILE)
+    return network

@@ -24,12 +24,14 @@ def made_examples(
     order = rng.permutation(num_products)  # else the held-out ones are of few types
     pictures = np.empty((num_products, side, side, 3), np.uint8)
     said: list[list[str]] = []
+    kinds: list[str] = []
     for row, index in enumerate(order):
         kind = goods.taxonomy.types[goods.type_index[index]]
         picture = draw_product(
             kind.key, goods.attributes[index], DRAWN_SIDE, seed=seed_of(f"{seed} {goods.sku[index]}")
         )
         pictures[row] = np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC))
+        kinds.append(kind.path)
         said.append(
             phrases(
                 name=goods.name[index],
@@ -41,4 +43,4 @@ def made_examples(
         )
         if on_progress:
             on_progress(row + 1)
-    return Examples(pictures_NHWC=pictures, phrases=said)
+    return Examples(pictures_NHWC=pictures, phrases=said, kinds=kinds)

@@ -2,26 +2,40 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.files.storage import default_storage
-from django.db.models import F, OuterRef, Subquery
+from django.db import connection
+from django.db.models import OuterRef, Subquery
 from PIL import Image, ImageOps
 
 from ml.clip import Encoder
 from ml.phrases import product_text
-from recommender import encoders
+from recommender import encoder_versions, encoders
 from recommender.documents import text_digest, update_search_documents
-from recommender.models import ContentEmbedding
+from recommender.models import ContentEmbedding, EncoderVersion
 from shop.models import Category, Product, ProductImage
 
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 256
 PICTURE_SIDE = 448  # twice what encoders look at; JPEGs are decoded no larger
+LOOK_ANYWAY_SECONDS = 600.0
+_ADVISORY_LOCK = 5_021_947  # any number that nothing else in this database locks
 Progress = Callable[[int, int], None]
+
+# Whoever changes a row, in whichever way, changes its xmin or cmin: no writer has to tell.
+_REVISION = """
+    SELECT (SELECT (count(*), sum(xmin::text::bigint), sum(cmin::text::bigint)) FROM shop_product)::text,
+        (SELECT (count(*), sum(xmin::text::bigint), sum(cmin::text::bigint)) FROM shop_category)::text,
+        (SELECT (count(*), sum(xmin::text::bigint), sum(cmin::text::bigint)) FROM shop_productimage)::text,
+        (SELECT count(*) FROM recommender_contentembedding)
+"""
+_looked: tuple[tuple[object, ...], float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,19 +47,78 @@ class StaleProduct:
     content_hash: str
 
 
+def keep_up() -> int:
+    """Do what update_content_embeddings does, but only look where rows changed since this process last did.
+
+    For the schedule: one query when nothing changed, and no work while another worker is at it. A picture
+    drawn again under its name, which no row tells of, is noticed within ten minutes.
+    """
+    global _looked  # noqa: PLW0603 - one for the process
+    revision, now = _revision(), time.monotonic()
+    if _looked and _looked[0] == revision and now - _looked[1] < LOOK_ANYWAY_SECONDS:
+        return 0
+    with _alone() as alone:
+        if not alone:
+            return 0
+        count = update_content_embeddings()
+    _looked = (revision, now)  # as it was before: what was saved meanwhile is looked at next
+    return count
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Give whether no other worker is encoding: to encode a whole catalogue takes longer than a tick."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK])
+        (alone,) = cursor.fetchone()
+        try:
+            yield alone
+        finally:
+            if alone:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_ADVISORY_LOCK])
+
+
+def forget() -> None:
+    """Look at every product the next time."""
+    global _looked  # noqa: PLW0603 - one for the process
+    _looked = None
+
+
 def update_content_embeddings(on_progress: Progress | None = None, *, encoder: Encoder | None = None) -> int:
     """Store the words, and encode text and picture, of every active product whose content changed; return
-    how many were encoded: all of them after a change of encoder.
+    how many were encoded: all of them by an encoder that is new.
 
-    Two queries and one file status a product when nothing changed, and then no model is loaded. Rows of
-    an earlier encoder stay until their product's new row replaces them. `on_progress(done, total)`.
+    Two queries and one file status a product when nothing changed, and then no model is loaded. A version
+    that is being prepared takes over here, once it has encoded everything; vectors of encoders that nothing
+    can go back to are deleted. `on_progress(done, total)`. Raises EncoderUnavailable.
     """
     update_search_documents()
-    stale = list(stale_products(encoder_name=encoder.name if encoder else encoders.current_name()))
+    if encoder is not None:
+        return _encode_stale(encoder.name, load=lambda: encoder, on_progress=on_progress)
+    count = _encode_stale(encoders.current_name(), load=encoders.get_encoder, on_progress=on_progress)
+    waiting = encoder_versions.preparing_version()
+    if waiting is not None:
+        count += embed_and_activate(waiting, on_progress=on_progress)
+    _forget_vectors()
+    return count
+
+
+def embed_and_activate(version: EncoderVersion, *, on_progress: Progress | None = None) -> int:
+    """Encode every product that the version has not, then let it serve; return how many were encoded.
+
+    Raises EncoderUnavailable for damaged files, and CannotActivateEncoder when the gate rejected it.
+    """
+    count = _encode_stale(version.name or "", load=lambda: encoders.load(version), on_progress=on_progress)
+    encoder_versions.activate(version)
+    logger.info("%s reads texts and pictures from now on", version)
+    return count
+
+
+def _encode_stale(name: str, *, load: Callable[[], Encoder], on_progress: Progress | None) -> int:
+    stale = list(stale_products(encoder_name=name))
     if not stale:
         return 0
-    encoder = encoder or encoders.get_encoder()
-    paths = _category_names()
+    encoder, paths = load(), _category_names()
     unreadable: list[str] = []
     for start in range(0, len(stale), BATCH_SIZE):
         unreadable += _write_batch(stale[start : start + BATCH_SIZE], encoder=encoder, category_names=paths)
@@ -56,12 +129,26 @@ def update_content_embeddings(on_progress: Progress | None = None, *, encoder: E
     return len(stale)
 
 
+def _forget_vectors() -> None:
+    """Delete the vectors of encoders that are neither in use nor a step away."""
+    kept = {encoders.current_name()} | encoder_versions.kept_names()
+    ContentEmbedding.objects.exclude(encoder__in=kept).delete()
+
+
+def _revision() -> tuple[object, ...]:
+    """Return what changes with every write to a product, category or picture, and with the encoder."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REVISION)
+        return (*cursor.fetchone(), encoders.current_name(), encoder_versions.preparing_version())
+
+
 def stale_products(*, encoder_name: str) -> Iterator[StaleProduct]:
-    """Yield the active products to encode again; one query."""
+    """Yield the active products that this encoder has to encode, or to encode again; one query."""
     picture = ProductImage.objects.filter(product=OuterRef("pk")).exclude(file="").order_by("position", "id")
+    stored = ContentEmbedding.objects.filter(product=OuterRef("pk"), encoder=encoder_name)
     rows = Product.objects.filter(active=True).order_by("pk")
     for product_id, picture_name, text_hash, stored_hash in rows.values_list(
-        "pk", Subquery(picture.values("file")[:1]), text_digest(), F("content_embedding__content_hash")
+        "pk", Subquery(picture.values("file")[:1]), text_digest(), Subquery(stored.values("content_hash")[:1])
     ).iterator():
         name = picture_name or ""
         key = "\x1f".join((encoder_name, text_hash, name, _file_state(name)))
@@ -105,8 +192,8 @@ def _write_batch(
     ContentEmbedding.objects.bulk_create(
         rows,
         update_conflicts=True,
-        unique_fields=["product"],
-        update_fields=["encoder", "content_hash", "text_vector", "image_vector", "created_at"],
+        unique_fields=["encoder", "product"],
+        update_fields=["content_hash", "text_vector", "image_vector", "created_at"],
     )
     return [stale.picture for stale in batch if stale.picture and stale.product_id not in readable]
 

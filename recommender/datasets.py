@@ -13,7 +13,7 @@ from django.db.models import Avg, Count, Exists, Max, OuterRef, Q
 from django.utils import timezone
 
 from ml.data import DAY_SECONDS, KINDS, Dataset, EntityTable, Interactions
-from recommender import copying, features, snapshot
+from recommender import copying, encoders, features, snapshot
 from recommender.models import ContentEmbedding, Interaction
 from shop.models import Product, User
 from shop.models.catalogue import lineage
@@ -193,12 +193,11 @@ def _content_vectors(product_ids: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _current_encoder() -> str | None:
-    """The encoder of most products, the newest of equals: one that is still at work does not count yet."""
-    encoders = ContentEmbedding.objects.values("encoder").annotate(
-        number=Count("pk"), newest=Max("created_at")
-    )
-    row = encoders.order_by("-number", "-newest").first()
-    return row["encoder"] if row else None
+    """The encoder of most products, of equals the one in use: one still at work does not count yet."""
+    rows = ContentEmbedding.objects.values("encoder").annotate(number=Count("pk"), newest=Max("created_at"))
+    in_use = encoders.name_in_use()
+    ranked = sorted(rows, key=lambda row: (row["number"], row["encoder"] == in_use, row["newest"]))
+    return ranked[-1]["encoder"] if ranked else None
 
 
 # One user's raw values

@@ -41,7 +41,7 @@ def embed_new_items() -> None:
 @shared_task
 def update_content_embeddings() -> None:
     """Bring the text and image vectors up to date with the catalogue."""
-    content.update_content_embeddings()
+    content.keep_up()
 
 
 @shared_task

@@ -237,12 +237,16 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": "celery:", "visibility_timeout": 12 * 3600}
 CELERY_BEAT_SCHEDULE = {
-    # A tick that waited longer than a minute is dropped, so that they do not pile up behind a training run.
-    name: {"task": f"recommender.tasks.{name}", "schedule": 60.0, "options": {"expires": 55}}
-    for name in ("fail_abandoned_runs", "update_content_embeddings", "embed_new_items")
-} | {
-    name: {"task": f"recommender.tasks.{name}", "schedule": 3600.0, "options": {"expires": 3500}}
-    for name in ("purge_impressions", "recompute_co_purchases")
+    # A tick that waited as long as the next is dropped, so that they do not pile up behind a training run.
+    name: {"task": f"recommender.tasks.{name}", "schedule": every, "options": {"expires": 0.92 * every}}
+    for name, every in {
+        "fail_abandoned_runs": 60.0,
+        "embed_new_items": 60.0,
+        # A saved product is to be found within a minute: by its words, its texts and its picture.
+        "update_content_embeddings": 20.0,
+        "purge_impressions": 3600.0,
+        "recompute_co_purchases": 3600.0,
+    }.items()
 }
 
 LOGGING = {
@@ -269,5 +273,6 @@ WARM_UP = [
     "recommender.gathering.warm_in_background",
     "recommender.features.warm_in_background",
     "recommender.encoders.warm",
+    "recommender.search.vectors.warm_in_background",
     "recommender.rankers.warm",
 ]

@@ -31,11 +31,17 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
     """A process keeps the catalogue and the like for some seconds; each test has another database."""
-    from recommender import item_matrix, ladder, refreshing  # models load only after the settings
+    from recommender import (
+        encoders,
+        ladder,
+        mapped_vectors,
+        refreshing,
+    )  # models load only after the settings
     from shop.selectors import catalogue
 
     refreshing.forget_everything()
-    item_matrix.forget()
+    mapped_vectors.forget_everything()
+    encoders.encode_query.cache_clear()
     ladder.forget()
     catalogue.departments_as_of.cache_clear()
     catalogue.well_rated_as_of.cache_clear()

@@ -18,6 +18,8 @@ NAMES = {
     "recent_popularity": "Recent popularity",
     "popularity": "Popularity",
     "random": "Random",
+    "new": "This encoder",
+    "in_use": "The one in use then",
 }
 HEADINGS = {
     "hit@10": "Hit@10",
@@ -30,6 +32,15 @@ HEADINGS = {
     "novelty": "Novelty",
     "diversity": "Diversity",
     "calibration": "Miscalibration",
+    **{
+        f"{task}_recall@{k}": f"{said} @{k}"
+        for task, said in (
+            ("text_to_image", "Text to picture"),
+            ("image_to_text", "Picture to text"),
+            ("image_to_image", "Worn picture to its own"),
+        )
+        for k in (1, 5, 10)
+    },
 }
 LOWER_IS_BETTER = ("gini", "calibration")
 

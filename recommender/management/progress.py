@@ -1,4 +1,4 @@
-"""The progress bar of a training on the command line."""
+"""The progress bars of commands."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,5 +17,17 @@ def training_bar() -> Iterator[Callable[[str, float, str], None]]:
             bar.set_description_str(stage, refresh=False)
             bar.set_postfix_str(message, refresh=False)
             bar.update(100 * fraction - bar.n)
+
+        yield on_progress
+
+
+@contextmanager
+def counting_bar(title: str, *, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """Return the on_progress(done, total) function that moves a bar; silent where nobody watches."""
+    with tqdm(desc=title, unit=f" {unit}", disable=None) as bar:
+
+        def on_progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
 
         yield on_progress

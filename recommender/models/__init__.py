@@ -2,6 +2,7 @@
 
 from recommender.models.co_purchases import CoPurchase
 from recommender.models.embeddings import ContentEmbedding, ItemEmbedding, Recommendation, UserEmbedding
+from recommender.models.encoders import EncoderVersion
 from recommender.models.events import Impression, Interaction, Placement
 from recommender.models.rankers import Ranker
 from recommender.models.rules import BusinessRule
@@ -12,6 +13,7 @@ __all__ = [
     "BusinessRule",
     "CoPurchase",
     "ContentEmbedding",
+    "EncoderVersion",
     "Impression",
     "Interaction",
     "ItemEmbedding",

@@ -54,14 +54,20 @@ class Recommendation(models.Model):
 
 
 class ContentEmbedding(models.Model):
-    """A product's open_clip vectors, L2-normal, with the encoder and the content that made them."""
+    """A product's open_clip vectors, L2-normal, with the encoder and the content that made them.
 
-    product = models.OneToOneField(Product, on_delete=models.CASCADE, related_name="content_embedding")
-    encoder = models.CharField(max_length=120, db_index=True)
+    Rows of two encoders stand side by side: the one in use, and the one before it or the next one.
+    """
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="content_embeddings")
+    encoder = models.CharField(max_length=120)
     content_hash = models.CharField(max_length=64)
     text_vector = HalfVectorField()
     image_vector = HalfVectorField(null=True)
     created_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("encoder", "product", name="content_embedding_unique")]
 
     def __str__(self) -> str:
         return f"{self.product_id} by {self.encoder}"

@@ -15,6 +15,7 @@ from PIL import Image
 
 from recommender import encoders
 from recommender.documents import CONFIG, weighted_words
+from recommender.encoders import EncoderNotReady
 from recommender.ladder import attempt
 from shop.models import Product
 from shop.selectors.catalogue import shown_to
@@ -25,10 +26,6 @@ MAX_WORDS = 12
 MAX_RESULTS = 240
 LEG_SIZE = 120
 RRF_K = 60  # Cormack, Clarke and Buettcher (2009), reciprocal rank fusion
-
-
-class EncoderNotReady(RuntimeError):
-    """Pictures cannot be compared until the encoder is loaded; it is being loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,10 +177,10 @@ def _text_legs(query: str, *, visitor: Visitor) -> list[list[int]]:
 
 def _nearest(vector: np.ndarray, *, field: str, encoder_name: str, visitor: Visitor, limit: int) -> list[int]:
     """Return the ids of the nearest products by cosine, exactly; one query. None of them where it fails."""
-    column = f"content_embedding__{field}"
+    column = f"content_embeddings__{field}"
     products = shown_to(visitor).prefetch_related(None)
     rows = (
-        products.filter(**{"content_embedding__encoder": encoder_name, f"{column}__isnull": False})
+        products.filter(**{"content_embeddings__encoder": encoder_name, f"{column}__isnull": False})
         .annotate(distance=CosineDistance(column, HalfVector(vector)))
         .order_by("distance", "pk")
     )

@@ -36,6 +36,23 @@ def test_texts_become_unit_vectors_of_the_encoders_dimension(encoder: clip.Encod
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+def test_texts_cost_only_their_own_tokens_and_give_what_the_whole_context_gives(
+    encoder: clip.Encoder,
+) -> None:
+    import torch
+
+    texts = ["mug", "red mug", "a very long text " * 50, ""]
+    with torch.inference_mode():
+        whole = encoder.model.encode_text(encoder.tokenizer(texts), normalize=True).numpy()
+    np.testing.assert_allclose(encoder.encode_texts(texts), whole, atol=1e-6)
+    seen: list[int] = []
+    handle = encoder.model.ln_final.register_forward_hook(lambda *given: seen.append(given[2].shape[1]))
+    encoder.encode_texts(["mug"])
+    handle.remove()
+    # Bytes are the whole vocabulary: m, u, g, between a start and an end.
+    assert seen == [5]
+
+
 def test_pictures_of_any_mode_and_shape_become_unit_vectors(encoder: clip.Encoder) -> None:
     pictures = [
         circle("red"),

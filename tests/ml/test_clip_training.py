@@ -8,15 +8,16 @@ import torch
 from PIL import Image, ImageDraw
 
 from ml import clip
+from ml.clip_evaluation import evaluate, precision_at, recall_at
 from ml.clip_training import (
     ClipTrainConfig,
     Examples,
     also_true,
     augment,
     contrastive_loss,
-    evaluate,
+    draw_batch,
     learning_rate,
-    recall_at,
+    normalize,
     save_folder,
     train,
 )
@@ -45,6 +46,16 @@ def tiny(tmp_path: Path) -> tuple[torch.nn.Module, clip.Encoder]:
     torch.manual_seed(0)
     network, tokenizer, _ = clip.build(write_tiny_folder(tmp_path / "tiny"))
     return network, tokenizer
+
+
+def judged(network: torch.nn.Module, *, tokenizer: object, examples: Examples) -> dict[str, float]:
+    encoder = clip.Encoder(network, tokenizer=tokenizer, preprocess=prepare, name="tiny")
+    return evaluate(encoder, examples=examples, ks=(4,))
+
+
+def prepare(picture: Image.Image) -> torch.Tensor:
+    pixels = torch.from_numpy(np.array(picture.resize((32, 32)))).permute(2, 0, 1).float()
+    return pixels / 127.5 - 1
 
 
 def test_chance_scores_cost_the_logarithm_of_the_batch() -> None:
@@ -80,8 +91,31 @@ def test_the_learning_rate_warms_up_peaks_and_falls_to_a_hundredth() -> None:
 
 def test_recall_counts_the_rows_whose_own_column_is_among_the_best() -> None:
     # Row 0 finds itself first, row 1 second, row 2 third.
-    scores = torch.tensor([[9.0, 1.0, 1.0], [5.0, 4.0, 1.0], [3.0, 2.0, 1.0]])
+    scores = np.array([[9.0, 1.0, 1.0], [5.0, 4.0, 1.0], [3.0, 2.0, 1.0]])
     assert [recall_at(scores, k=k) for k in (1, 2, 3)] == pytest.approx([1 / 3, 2 / 3, 1.0])
+
+
+def test_precision_is_the_share_of_the_best_that_are_of_the_querys_kind() -> None:
+    # The first query's two best are a mug and a lamp, the second's own row never comes up: two lamps.
+    scores = np.array([[0.9, 0.1, 0.8, 0.2], [0.1, np.nan, 0.5, 0.9]])
+    kinds = np.array(["mug", "mug", "lamp", "lamp"])
+    assert precision_at(scores, kinds_Q=np.array(["mug", "lamp"]), kinds_N=kinds, k=2) == 0.75
+
+
+def test_half_a_batch_comes_in_groups_of_one_kind_and_no_product_twice() -> None:
+    kinds = [f"kind {number % 16}" for number in range(64)]
+    examples = Examples(pictures_NHWC=np.zeros((64, 2, 2, 3), np.uint8), phrases=[["a"]] * 64, kinds=kinds)
+    rows = draw_batch(examples, config=ClipTrainConfig(batch_size=32, kin=4), rng=np.random.default_rng(1))
+    assert len(set(rows.tolist())) == 32
+    groups = [{kinds[row] for row in rows[start : start + 4]} for start in range(0, 16, 4)]
+    assert [len(group) for group in groups] == [1, 1, 1, 1]
+    assert len(set.union(*groups)) == 4
+
+
+def test_pixels_are_scaled_as_the_model_says() -> None:
+    config = ClipTrainConfig(mean=(0.5, 0.0, 0.25), std=(0.5, 1.0, 0.25))
+    # Half grey is the middle of the first channel, half a step above the second, one above the third.
+    assert normalize(torch.full((1, 3, 1, 1), 0.5), config=config).ravel().tolist() == [0.0, 0.5, 1.0]
 
 
 def test_a_view_is_of_the_asked_side_and_differs_from_draw_to_draw() -> None:
@@ -99,10 +133,10 @@ def test_a_view_is_of_the_asked_side_and_differs_from_draw_to_draw() -> None:
 def test_training_lowers_the_loss_and_finds_pictures_by_words(tmp_path: Path) -> None:
     network, tokenizer = tiny(tmp_path)
     shop = toy_shop()
-    before = evaluate(network, tokenizer=tokenizer, examples=shop, ks=(4,))
+    before = judged(network, tokenizer=tokenizer, examples=shop)
     config = ClipTrainConfig(steps=30, batch_size=32, warmup_steps=5, lr=5e-3)
     losses = train(network, tokenizer=tokenizer, examples=shop, config=config)
-    after = evaluate(network, tokenizer=tokenizer, examples=shop, ks=(4,))
+    after = judged(network, tokenizer=tokenizer, examples=shop)
     assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
     # Each phrase fits 4 of the 32 pictures, so a perfect model finds the own one among 4; chance is 4/32.
     assert after["text_to_image_recall@4"] > 0.5 > before["text_to_image_recall@4"]

@@ -14,6 +14,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from PIL import Image
 
 from ml import clip
@@ -22,6 +23,7 @@ from recommender import content, encoders
 from recommender.content import update_content_embeddings
 from recommender.models import ContentEmbedding, SearchDocument
 from recommender.search import finding as search
+from recommender.search import vectors
 from shop.models import Product, ProductImage
 from shop.visitors import Visitor
 
@@ -148,7 +150,7 @@ def test_only_the_first_picture_counts(make_product: MakeProduct) -> None:
     assert update(CountingEncoder()) == 0
 
 
-def test_another_encoder_replaces_each_row_only_when_its_new_one_is_written(
+def test_another_encoder_writes_rows_of_its_own_beside_those_before(
     make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(content, "BATCH_SIZE", 1)
@@ -160,8 +162,77 @@ def test_another_encoder_replaces_each_row_only_when_its_new_one_is_written(
         half_way.append(sorted(ContentEmbedding.objects.values_list("encoder", flat=True)))
 
     assert update_content_embeddings(look, encoder=CountingEncoder("new")) == 2
-    assert half_way == [["new", "old"], ["new", "new"]]
-    assert ContentEmbedding.objects.count() == 2
+    assert half_way == [["new", "old", "old"], ["new", "new", "old", "old"]]
+
+
+def test_vectors_that_nothing_can_go_back_to_are_deleted_once_the_new_ones_are_there(
+    make_product: MakeProduct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_product("Mug")
+    update(CountingEncoder("old"))
+    new = CountingEncoder("new")
+    monkeypatch.setattr(encoders, "settings_name", lambda: "new")
+    monkeypatch.setattr(encoders, "get_encoder", lambda: new)
+    update_content_embeddings()
+    assert [row.encoder for row in ContentEmbedding.objects.all()] == ["new"]
+
+
+@pytest.fixture
+def kept_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[CountingEncoder]:
+    """The schedule's own process, with an encoder that counts."""
+    encoder = CountingEncoder()
+    monkeypatch.setattr(encoders, "settings_name", lambda: encoder.name)
+    monkeypatch.setattr(encoders, "get_encoder", lambda: encoder)
+    content.forget()
+    yield encoder
+    content.forget()
+
+
+def test_the_schedule_looks_at_products_only_when_a_row_changed(
+    make_product: MakeProduct, kept_up: CountingEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mug = make_product("Mug")
+    assert content.keep_up() == 1
+    assert content.keep_up() == 0  # its own writes were a change
+    with monkeypatch.context() as patch:
+        patch.setattr(content, "update_content_embeddings", lambda: pytest.fail("nothing had changed"))
+        assert content.keep_up() == 0
+    Product.objects.filter(pk=mug.pk).update(name="Cup")  # past save(), as an import does
+    assert content.keep_up() == 1
+    picture_of(mug)
+    assert content.keep_up() == 1
+
+
+def test_a_file_drawn_again_under_its_name_is_noticed_in_the_end(
+    make_product: MakeProduct, kept_up: CountingEncoder, monkeypatch: pytest.MonkeyPatch, media: Path
+) -> None:
+    image = picture_of(make_product("Mug"))
+    content.keep_up(), content.keep_up()
+    later = time.time() + 10
+    os.utime(media / image.file.name, (later, later))
+    assert content.keep_up() == 0
+    monkeypatch.setattr(content, "LOOK_ANYWAY_SECONDS", 0.0)
+    assert content.keep_up() == 1
+
+
+def test_a_second_worker_leaves_the_encoding_to_the_first(
+    make_product: MakeProduct, kept_up: CountingEncoder
+) -> None:
+    make_product("Mug")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [content._ADVISORY_LOCK])
+        assert content.keep_up() == 0
+        assert kept_up.texts == []
+    finally:
+        other.close()  # which lets go of the lock
+    assert content.keep_up() == 1
+
+
+def test_what_is_saved_is_encoded_and_read_within_a_minute(settings: Any) -> None:
+    task = settings.CELERY_BEAT_SCHEDULE["update_content_embeddings"]
+    assert task["schedule"] + vectors.RECOUNT_SECONDS <= 45  # which leaves the work a quarter of it
 
 
 def test_progress_counts_products_up_to_all(
@@ -236,6 +307,7 @@ def no_encoder_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process that has loaded nothing; its thread is waited for, so that no test leaves one behind."""
     process = encoders._Process()
     monkeypatch.setattr(encoders, "_process", process)
+    monkeypatch.setattr(encoders, "serving_version", lambda: None)
     yield
     if process.thread:
         process.thread.join(5)

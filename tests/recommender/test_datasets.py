@@ -11,7 +11,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from ml.data import KINDS
-from recommender import datasets, features
+from recommender import datasets, encoders, features
 from recommender.feature_settings import project_name
 from recommender.models import ContentEmbedding, Interaction
 from shop import embedded
@@ -145,6 +145,18 @@ def test_content_vectors_are_those_of_the_encoder_of_most_products(make_product:
     assert vectors["text"].dtype == np.float32
     assert vectors["text"].tolist() == [[0.5, -0.25, 1], [0.5, -0.25, 2], [0, 0, 0]]
     assert vectors["image"].tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]]
+
+
+def test_of_two_encoders_that_have_read_everything_the_one_in_use_counts(
+    make_product: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = make_product()
+    for encoder, first in (("in use", 0.5), ("before", -0.25)):  # the newest row is not the one in use
+        ContentEmbedding.objects.create(
+            product=product, encoder=encoder, content_hash="", text_vector=[first, 1]
+        )
+    monkeypatch.setattr(encoders, "name_in_use", lambda: "in use")
+    assert datasets.build_dataset().items.vectors["text"].tolist() == [[0.5, 1]]
 
 
 def test_an_empty_shop_gives_an_empty_dataset() -> None:

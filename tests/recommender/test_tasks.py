@@ -18,7 +18,7 @@ from shop.embedded import ServiceError
     [
         (tasks.fail_abandoned_runs, runs, "fail_abandoned_runs"),
         (tasks.embed_new_items, training, "embed_new_items"),
-        (tasks.update_content_embeddings, content, "update_content_embeddings"),
+        (tasks.update_content_embeddings, content, "keep_up"),
     ],
 )
 def test_a_periodic_task_calls_one_function(

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageOps
 
-from ml.synthetic.pictures.colours import RGB, TINTS, contrast, darker, lighter
+from ml.synthetic.pictures.colours import RGB, contrast, darker, lighter, pale
 from ml.synthetic.pictures.patterns import tile
 
 SUPERSAMPLE = 3
@@ -29,15 +29,16 @@ class Canvas:
         self.accent = contrast(colour)
         self.seed = seed
         self._tile = tile(pattern, colour=colour, side=max(8, round(self.unit * 20)))
-        self._image = _background(size * SUPERSAMPLE, seed % len(TINTS)).copy()
+        self._image = _place(size * SUPERSAMPLE, seed=seed)
 
     def pick(self, choices: int, *, salt: int = 1) -> int:
         """Return a number below `choices`, settled by the product's seed: which variant to draw."""
         return (self.seed // (7 * salt) + self.seed % 31 * salt) % choices
 
     def finish(self) -> Image.Image:
-        """Return the picture at its final size."""
-        return self._image.reduce(SUPERSAMPLE)
+        """Return the picture at its final size; every other one is taken from the other side."""
+        picture = self._image.reduce(SUPERSAMPLE)
+        return ImageOps.mirror(picture) if self.seed % 2 else picture
 
     def shadow(self, x: float, y: float, rx: float, ry: float = 3.5) -> None:
         """Draw the soft shadow of a thing that stands at (x, y)."""
@@ -146,16 +147,34 @@ def _bounds(points: Sequence[Point]) -> Box:
     return min(across), min(down), max(across), max(down)
 
 
-@lru_cache(maxsize=16)
-def _background(side: int, tint: int) -> Image.Image:
-    """Return a wall that is lighter in the middle, and the edge of a table."""
-    y, x = np.mgrid[0:side, 0:side] / side
-    glow = 1 - 0.16 * np.hypot(x - 0.5, y - 0.42)[..., None]
-    pixels = np.asarray(TINTS[tint]) * (glow + 0.02)
-    pixels[int(side * 0.8) :] *= 0.965
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).filter(
-        ImageFilter.GaussianBlur(side / 100)
+def _place(side: int, *, seed: int) -> Image.Image:
+    """Return where a product is pictured: a wall and a table of the seed's own pale colours.
+
+    Shops sell many things alike in kind, colour and pattern; what tells their photographs apart is where
+    they were taken.
+    """
+    rng = np.random.default_rng(seed)
+    wall, table = (
+        Image.new("RGB", (side, side), pale(hue, strength=strength, value=value))
+        for hue, strength, value in rng.uniform((0, 0.02, 0.89), (1, 0.18, 0.98), (2, 3))
     )
+    wall.paste(table, mask=_below(side, round(side * rng.uniform(0.74, 0.84))))
+    return ImageChops.multiply(wall, _glow(side))
+
+
+@lru_cache(maxsize=1)
+def _glow(side: int) -> Image.Image:
+    """Return the light on the wall, which is brighter in the middle."""
+    y, x = np.mgrid[0:side, 0:side] / side
+    light = np.clip(255 * (1.02 - 0.16 * np.hypot(x - 0.5, y - 0.42)), 0, 255).astype(np.uint8)
+    return Image.fromarray(light).convert("RGB")
+
+
+@lru_cache(maxsize=64)
+def _below(side: int, edge: int) -> Image.Image:
+    """Return the mask of the table, whose edge is as soft as what is out of focus."""
+    rows = np.clip((np.arange(side) - edge) / (side / 50) + 0.5, 0, 1) * 255
+    return Image.fromarray(np.repeat(rows.astype(np.uint8)[:, None], side, axis=1))
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,7 @@
 """Colour names of the made shop as RGB, and how to lighten, darken and set off a colour."""
 
+from colorsys import hsv_to_rgb
+
 RGB = tuple[int, int, int]
 
 NAMED: dict[str, RGB] = {
@@ -56,8 +58,6 @@ PAPER: RGB = (250, 247, 240)
 LEAF: RGB = (72, 138, 76)
 GLASS: RGB = (206, 226, 232)
 BRASS: RGB = (200, 160, 82)
-# Backgrounds: pale enough for every product to stand out.
-TINTS: tuple[RGB, ...] = ((236, 240, 244), (244, 239, 231), (237, 242, 234), (243, 236, 239), (234, 239, 241))
 
 
 def rgb_of(name: str) -> RGB:
@@ -89,3 +89,9 @@ def brightness(colour: RGB) -> float:
 def contrast(colour: RGB) -> RGB:
     """Return a lighter or darker relation of the colour that can be seen on it."""
     return lighter(colour, 0.62) if brightness(colour) < 150 else darker(colour, 0.42)
+
+
+def pale(hue: float, *, strength: float, value: float) -> RGB:
+    """Return a pale colour for walls and tables: hue, strength and value from 0 to 1."""
+    red, green, blue = (round(255 * part) for part in hsv_to_rgb(hue, strength, value))
+    return red, green, blue
