@@ -4,7 +4,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 
@@ -73,6 +73,10 @@ class Snapshot:
     region_names: tuple[str, ...]  # those from the 64th on share the last bit
     released_at: np.ndarray  # (I,) float64, seconds since 1970
     attributes: tuple[tuple[str, ...], ...]  # of each product, as "name=value" in lower case
+    category_name: dict[int, str] = field(default_factory=dict)  # by category id
+    marks: np.ndarray = field(
+        default_factory=lambda: np.empty((0, 2), dtype=np.int64)
+    )  # (I, 2) xmin and cmin
 
     def __len__(self) -> int:
         return len(self.product_id)
@@ -107,7 +111,6 @@ class _Loaded:
     """A snapshot, and what is needed to read only the rows that changed next time."""
 
     catalogue: Snapshot
-    marks: np.ndarray  # (I, 2) each row's xmin and cmin
     texts: list[_Text]
 
 
@@ -137,9 +140,12 @@ def _load(previous: _Loaded | None) -> _Loaded:
     texts = _texts(columns["product_id"], marks=marks, previous=previous)
     brands, brand = np.unique(np.array([text[0] for text in texts], dtype=np.str_), return_inverse=True)
     region_names, regions = _region_bits([text[1] for text in texts])
+    categories = list(Category.objects.order_by("pk").values_list("pk", "path", "name"))
     catalogue = Snapshot(
         revision=revision,
-        category_path=dict(Category.objects.order_by("pk").values_list("pk", "path")),
+        category_path={pk: path for pk, path, _ in categories},
+        category_name={pk: name for pk, _, name in categories},
+        marks=marks,
         brand=brand.astype(np.int32),
         brands=tuple(brands.tolist()),
         regions=regions,
@@ -147,7 +153,7 @@ def _load(previous: _Loaded | None) -> _Loaded:
         attributes=tuple(text[2] for text in texts),
         **columns,
     )
-    return _Loaded(catalogue=catalogue, marks=marks, texts=texts)
+    return _Loaded(catalogue=catalogue, texts=texts)
 
 
 def _texts(product_id: np.ndarray, *, marks: np.ndarray, previous: _Loaded | None) -> list[_Text]:
@@ -155,7 +161,7 @@ def _texts(product_id: np.ndarray, *, marks: np.ndarray, previous: _Loaded | Non
     known = np.full(len(product_id), -1)
     if previous is not None and len(previous.catalogue):
         before = previous.catalogue.rows_of(product_id)
-        known = np.where((previous.marks[before] == marks).all(axis=1), before, -1)
+        known = np.where((previous.catalogue.marks[before] == marks).all(axis=1), before, -1)
     changed = product_id[known < 0]
     products = Product.objects.order_by()
     if len(changed) < len(product_id) // 2:

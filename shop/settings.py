@@ -270,4 +270,5 @@ WARM_UP = [
     "recommender.features.warm_in_background",
     "recommender.encoders.warm",
     "recommender.rankers.warm",
+    "recommender.search.word_index.warm",
 ]

@@ -1,0 +1,160 @@
+"""What a query is taken to mean: its words put right, and those that are filters rather than words."""
+
+# I = products of the index or, in narrowing, of the catalogue
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from recommender.ladder import attempt
+from recommender.search import filters as filtering
+from recommender.search import prices, synonyms, word_index
+from recommender.search.matching import content_words, exact_rows, match, strengths_of
+from recommender.search.narrowing import Narrowing, narrowings
+from recommender.search.requests import Chip, SearchRequest, Understood
+from recommender.search.tokens import folded, has_operators
+from recommender.search.vocabulary import forms_of, meanings_of, parts_of
+from recommender.search.word_index import WordIndex
+from recommender.snapshot import Snapshot
+
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+
+
+def understand(request: SearchRequest, *, catalogue: Snapshot) -> Understood:
+    """Return what the request means; no query of a warm process, and words alone until it is warm.
+
+    Words that the catalogue does not know are put right where no product has all words as they are. Prices
+    are taken out of the text; words that name a value of an attribute, a brand or a category become filters
+    where that loses nothing, and stay words too. Where the request has chosen values of the same thing, all
+    are alternatives, and the words are taken out. With `literal`, and for a query with phrases, minus or
+    "or", nothing is changed; for an exact name or SKU neither.
+    """
+    index = attempt("the index of words", lambda: word_index.current(catalogue), otherwise=None)
+    as_it_is = Understood(text=request.text, filters=request.filters)
+    if request.literal or index is None or not request.text or has_operators(request.text):
+        return as_it_is
+    if exact_rows(request.text, index).any():
+        return as_it_is
+    return _Understanding(request, catalogue=catalogue, index=index).understood()
+
+
+class _Understanding:
+    """One request while it is taken apart."""
+
+    def __init__(self, request: SearchRequest, *, catalogue: Snapshot, index: WordIndex) -> None:
+        self.request, self.catalogue, self.index = request, catalogue, index
+        self.chips: list[Chip] = []
+        self.filters = request.filters
+
+    def understood(self) -> Understood:
+        """Return what the request means."""
+        price = self._price()
+        text = prices.without(self.request.text, price.words) if price else self.request.text
+        slips, matching_I = self._slips(text)
+        whole, text = _with(self.request.text, slips), _with(text, slips)
+        if price:
+            self._narrow_price(price, whole=whole)
+        for narrowing in self._narrowings(text, matching_I=matching_I):
+            text = self._narrow(narrowing, text=text, whole=whole)
+        return Understood(
+            text=text,
+            filters=self.filters,
+            chips=tuple(self.chips),
+            corrected=whole if slips else "",
+            synonyms=_synonyms(text),
+        )
+
+    def _price(self) -> prices.Price | None:
+        """The price that is asked for, unless its words are part of names that the query finds."""
+        price = prices.price_in(self.request.text)
+        words = content_words(price.words) if price else []
+        if not words:
+            return price
+        in_name_I = np.logical_and.reduce([strengths_of(word, self.index).in_name_I for word in words])
+        is_name = bool((in_name_I & match(self.request.text, self.index).every_word_I).any())
+        return None if is_name else price
+
+    def _narrow_price(self, price: prices.Price, *, whole: str) -> None:
+        """Let the price of the words hold, unless the request has chosen one."""
+        chosen = self.request.filters
+        if chosen.price_from is None and chosen.price_to is None:
+            self.filters = replace(self.filters, price_from=price.lowest, price_to=price.highest)
+            self.chips.append(Chip(label=price.label, without=prices.without(whole, price.words)))
+
+    def _slips(self, text: str) -> tuple[dict[str, str], np.ndarray]:
+        """Unknown words with what was meant, and (I,) bool the catalogue's products that have every word."""
+        words = content_words(text)
+        every_word_I = self._every_word(text)
+        unknown = [word for word in words if not self._is_known(word)]
+        if every_word_I.any() or not unknown:
+            return {}, every_word_I
+        slips: dict[str, str] = {}
+        kept_I = np.logical_and.reduce(
+            [
+                np.ones(len(self.index), dtype=bool),
+                *(self._holding(word) for word in words if word not in unknown),
+            ]
+        )
+        for word in unknown:
+            meant = self._meant(word, kept_I=kept_I)
+            if meant:
+                slips[word] = meant
+                kept_I = kept_I & self._holding(meant)
+        return slips, self._every_word(_with(text, slips)) if slips else every_word_I
+
+    def _every_word(self, text: str) -> np.ndarray:
+        matches = match(text, self.index, synonyms=_synonyms(text))
+        return self.index.in_rows_of(self.catalogue, matches.every_word_I) & self.catalogue.active
+
+    def _is_known(self, word: str) -> bool:
+        return not word.isalpha() or bool(forms_of(word, self.index) or parts_of(word, self.index))
+
+    def _holding(self, word: str) -> np.ndarray:
+        return strengths_of(word, self.index).value_I > 0
+
+    def _meant(self, word: str, *, kept_I: np.ndarray) -> str:
+        """The likeliest meaning that products with the other words have, else the likeliest of all."""
+        meanings = meanings_of(word, self.index)
+        fitting = (meaning for meaning in meanings if (self._holding(meaning) & kept_I).any())
+        return next(fitting, meanings[0] if meanings else "")
+
+    def _narrowings(self, text: str, *, matching_I: np.ndarray) -> list[Narrowing]:
+        words = content_words(text)
+        if not matching_I.any():
+            return []
+        in_name_I = {
+            word: self.index.in_rows_of(self.catalogue, strengths_of(word, self.index).in_name_I)
+            for word in words
+        }
+        return narrowings(words, catalogue=self.catalogue, matching_I=matching_I, in_name_I=in_name_I)
+
+    def _narrow(self, narrowing: Narrowing, *, text: str, whole: str) -> str:
+        """Let the narrowing hold; return the text, without its words where the request chose other values."""
+        meant, chosen = narrowing.meaning.filters, self.request.filters
+        if meant.category and chosen.category:
+            return text
+        names = {name for name, _ in meant.attributes}
+        is_chosen = bool(meant.brands and chosen.brands) or any(
+            name in names for name, _ in chosen.attributes
+        )
+        self.filters = filtering.both(self.filters, meant)
+        without = _without(whole, narrowing.words)
+        self.chips.append(Chip(label=narrowing.meaning.label, without=without))
+        return _without(text, narrowing.words) if is_chosen else text
+
+
+def _synonyms(text: str) -> Sequence[tuple[str, tuple[str, ...]]]:
+    return attempt("the synonyms", lambda: synonyms.of_words(content_words(text)), otherwise=())
+
+
+def _with(text: str, slips: Mapping[str, str]) -> str:
+    """The text with the slips put right and all else as it was typed."""
+    return _TOKEN.sub(lambda found: slips.get(folded(found[0]), found[0]), text)
+
+
+def _without(text: str, words: Collection[str]) -> str:
+    """The text without the words."""
+    kept = _TOKEN.sub(lambda found: "" if folded(found[0]) in words else found[0], text)
+    return " ".join(kept.split())
