@@ -56,9 +56,9 @@ def of(catalogue: Snapshot) -> dict[str, Column]:
 
 
 def _coded(catalogue: Snapshot, *, previous: AttributeCodes | None) -> AttributeCodes:
-    if previous is None or not len(previous.product_id):
-        columns, changed = {}, list(range(len(catalogue)))
-    else:
+    columns: dict[str, Column] = {}
+    changed = list(range(len(catalogue)))
+    if previous is not None and len(previous.product_id):
         columns, changed = _carried(catalogue, previous=previous)
     for row in changed:
         for attribute in catalogue.attributes[row]:

@@ -21,7 +21,7 @@ MOST_CATEGORIES, MOST_BRANDS, MOST_ATTRIBUTES, MOST_VALUES = 20, 20, 8, 15
 HELD_BY = 0.1  # of what was found: an attribute that fewer products have is no help
 RATINGS = (4, 3, 2)
 STEPS = (1, 2, 2.5, 5, 10)  # of a decade: prices that people think in
-_SIZE = re.compile(r"x*[sml]|\d?x[sl]|\d+xl", re.IGNORECASE)
+_SIZE = re.compile(r"[smlx]{1,4}(/[smlx]{1,4})?|\dx[sl]", re.IGNORECASE)
 
 
 def count(rows_N: np.ndarray, *, scene: Scene, filters: Filters) -> tuple[Facet, ...]:

@@ -46,10 +46,7 @@ class Matches:
     score_I: np.ndarray  # float32
     every_word_I: np.ndarray  # bool; the exact ones too
     exact_I: np.ndarray  # bool: the whole name or the SKU
-
-    @property
-    def num_sure(self) -> int:
-        return int(np.count_nonzero(self.every_word_I))
+    in_name: dict[str, np.ndarray]  # (I,) bool for each word of the query: whether it is in the name
 
 
 class _Strengths:
@@ -111,11 +108,16 @@ def match(text: str, index: WordIndex, *, synonyms: Synonyms = (), is_typing: bo
     columns = [strengths_of(word, index) for word in words]
     _add_other_writings(words, columns, index=index)
     _add_synonyms(words, columns, synonyms=synonyms)
-    matches = _sum(columns, index=index, exact_I=exact_I)
-    if words and (is_typing or not matches.num_sure):
+    num_words = _num_words(columns, index=index)
+    if words and (is_typing or not (num_words == len(columns)).any()):
         columns[-1].add_words(*completions_of(words[-1], index), share=BEGINNING)
-        matches = _sum(columns, index=index, exact_I=exact_I)
-    return matches
+        num_words = _num_words(columns, index=index)
+    return Matches(
+        score_I=_score(columns, index=index),
+        every_word_I=exact_I | (num_words == max(len(columns), 1)),
+        exact_I=exact_I,
+        in_name={word: column.in_name_I for word, column in zip(words, columns, strict=True)},
+    )
 
 
 def exact_rows(text: str, index: WordIndex) -> np.ndarray:
@@ -150,19 +152,22 @@ def _places_of(part: Sequence[str], words: Sequence[str]) -> Iterable[int]:
             yield first
 
 
-def _sum(columns: Sequence[_Strengths], *, index: WordIndex, exact_I: np.ndarray) -> Matches:
-    """Add the words up, each by how rare it is (BM25's weight), and what the query covers of the name."""
-    score_I = np.zeros(len(index), dtype=np.float32)
+def _num_words(columns: Sequence[_Strengths], *, index: WordIndex) -> np.ndarray:
+    """(I,) int16: how many words of the query each product holds."""
     num_words_I = np.zeros(len(index), dtype=np.int16)
+    for column in columns:
+        num_words_I += column.value_I > 0
+    return num_words_I
+
+
+def _score(columns: Sequence[_Strengths], *, index: WordIndex) -> np.ndarray:
+    """(I,) float32: words by how rare each is (BM25's weight), more where they cover the name."""
+    score_I = np.zeros(len(index), dtype=np.float32)
     in_name_I = np.zeros(len(index), dtype=np.int16)
     for column in columns:
-        held_I = column.value_I > 0
-        num_held = int(np.count_nonzero(held_I))
+        num_held = int(np.count_nonzero(column.value_I))
         rarity = np.log1p((len(index) - num_held + 0.5) / (num_held + 0.5))
         score_I += np.float32(rarity) * column.value_I
-        num_words_I += held_I
         in_name_I += column.in_name_I
     covered_I = np.minimum(in_name_I / np.maximum(index.name_length, 1), 1).astype(np.float32)
-    score_I *= 1 + np.float32(NAME_COVERED) * covered_I
-    every_word_I = (num_words_I == len(columns)) if columns else np.zeros(len(index), dtype=bool)
-    return Matches(score_I=score_I, every_word_I=every_word_I | exact_I, exact_I=exact_I)
+    return np.asarray(score_I * (1 + np.float32(NAME_COVERED) * covered_I))

@@ -4,7 +4,7 @@
 
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,11 +38,11 @@ class Narrowing:
 
 
 def narrowings(
-    words: Sequence[str], *, catalogue: Snapshot, matching_I: np.ndarray, in_name_I: dict[str, np.ndarray]
+    words: Sequence[str], *, catalogue: Snapshot, matching_I: np.ndarray, in_name: dict[str, np.ndarray]
 ) -> list[Narrowing]:
     """Return the words that may narrow the search, the longest first; words are used once.
 
-    `matching_I` are the products with every word, `in_name_I` those with each word in their name. A word
+    `matching_I` are the products with every word, `in_name` those with each word in their name. A word
     narrows only where nearly all of the matching products that have it in their name stay: what is called
     blue cheese board stays found though it is not blue. Something always stays.
     """
@@ -53,11 +53,11 @@ def narrowings(
         if taken[first:last].any() or not meanings:
             continue
         part = tuple(words[first:last])
-        named_I = kept_I & np.logical_and.reduce([in_name_I[word] for word in part])
+        named_I = kept_I & np.logical_and.reduce([in_name[word] for word in part])
         best = _best(meanings, catalogue=catalogue, kept_I=kept_I, named_I=named_I)
         if best is not None:
-            found.append(Narrowing(words=part, meaning=best))
             kept_I = kept_I & mask(best.filters, catalogue=catalogue)
+            found.append(Narrowing(words=part, meaning=_of_use(best, catalogue=catalogue, kept_I=kept_I)))
             taken[first:last] = True
     return found
 
@@ -80,6 +80,19 @@ def _best(
         if num_lost <= MAY_LOSE * num_named and num_kept > best_kept:
             best, best_kept = meaning, num_kept
     return best
+
+
+def _of_use(meaning: Meaning, *, catalogue: Snapshot, kept_I: np.ndarray) -> Meaning:
+    """The meaning with those of its values alone that the search finds: of every blue, the lamps' own."""
+    if not meaning.filters.attributes:
+        return meaning
+    columns = attribute_codes.of(catalogue)
+    found = [
+        (name, value)
+        for name, value in meaning.filters.attributes
+        if (columns[name].has([value]) & kept_I).any()
+    ]
+    return replace(meaning, filters=replace(meaning.filters, attributes=tuple(found)))
 
 
 class _Known:

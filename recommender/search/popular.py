@@ -55,12 +55,11 @@ def _read(_: _Loaded | None) -> _Loaded:
 
 def _logged() -> Iterable[tuple[str, int]]:
     """Texts that found something, with how many visitors typed them; one query."""
-    try:
-        log = apps.get_model("recommender", "SearchQuery")
-    except LookupError:
+    log = apps.get_app_config("recommender").models.get("searchquery")
+    if log is None:
         return []
     return (
-        log.objects.filter(created_at__gte=timezone.now() - WINDOW, num_matching__gt=0, corrected="")
+        log._default_manager.filter(created_at__gte=timezone.now() - WINDOW, num_matching__gt=0, corrected="")
         .exclude(text="")
         .annotate(lower=Lower("text"))
         .order_by()

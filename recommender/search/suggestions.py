@@ -1,21 +1,22 @@
 """What the search box suggests while somebody types: products, categories, and what others searched for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import numpy as np
 from django.utils import timezone
 
 from recommender import snapshot
 from recommender.filtering import buyable_mask
 from recommender.ladder import attempt
-from recommender.search import lexical, popular, word_index
+from recommender.search import cards, lexical, popular, word_index
+from recommender.search.filters import mask
 from recommender.search.matching import content_words, match
 from recommender.search.requests import Scene, SearchRequest
 from recommender.search.tokens import STOP_WORDS, stem, words_of
 from recommender.search.understanding import understand
 from shop.models import Category, Product
-from shop.selectors.catalogue import shown_to
 from shop.visitors import Visitor
 
 LIMIT = 6
@@ -31,36 +32,36 @@ class Suggestions:
 
 
 def suggest(text: str, *, visitor: Visitor, limit: int = LIMIT) -> Suggestions:
-    """Return at most `limit` of each for a text whose last word may be unfinished; two queries.
+    """Return at most `limit` of each for a text whose last word may be unfinished; two queries, mostly none.
 
-    Where no product has the words, those that they may be slips of stand for them.
+    Where no product has the words as they are, what a search would take them to mean stands for them.
     """
     if not content_words(text):
         return Suggestions()
     catalogue = snapshot.current()
     allowed_I = buyable_mask(catalogue, visitor=visitor, now=timezone.now())
     scene = Scene(catalogue=catalogue, visitor=visitor, allowed_I=allowed_I)
-    ids = _product_ids(text, scene=scene)[:limit]
-    products = attempt("the suggested products", lambda: shown_to(visitor).in_bulk(ids), otherwise={})
+    rows_N = _rows(text, scene=scene)[:limit]
+    products = attempt("the suggested products", lambda: cards.of(rows_N, catalogue=catalogue), otherwise=[])
     queries = attempt("the popular queries", lambda: popular.beginning_with(text, limit=limit), otherwise=[])
     return Suggestions(
-        products=tuple(products[pk] for pk in ids if pk in products),
+        products=tuple(products),
         categories=tuple(_categories(text, scene=scene, limit=limit)),
         queries=tuple(queries),
     )
 
 
-def _product_ids(text: str, *, scene: Scene) -> list[int]:
+def _rows(text: str, *, scene: Scene) -> np.ndarray:
+    """The catalogue's rows of the products that have the words, best first."""
     index = attempt("the index of words", lambda: word_index.current(scene.catalogue), otherwise=None)
     if index is None:
-        return []
+        return np.empty(0, dtype=np.int64)
     leg = lexical.found(match(text, index, is_typing=True), index=index, scene=scene)
     if not leg.sure_N.any():
-        meant = understand(SearchRequest(text=text), catalogue=scene.catalogue).corrected
-        if meant:
-            leg = lexical.found(match(meant, index, is_typing=True), index=index, scene=scene)
-    sure_N = leg.rows_N[leg.sure_N]
-    return [int(pk) for pk in scene.catalogue.product_id[sure_N[:50]]]
+        meant = understand(SearchRequest(text=text), catalogue=scene.catalogue)
+        allowed_I = scene.allowed_I & mask(meant.filters, catalogue=scene.catalogue)
+        leg = lexical.look(meant, scene=replace(scene, allowed_I=allowed_I))
+    return leg.rows_N[leg.sure_N]
 
 
 def _categories(text: str, *, scene: Scene, limit: int) -> list[Category]:

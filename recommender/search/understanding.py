@@ -3,7 +3,7 @@
 # I = products of the index or, in narrowing, of the catalogue
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from recommender.ladder import attempt
 from recommender.search import filters as filtering
 from recommender.search import prices, synonyms, word_index
-from recommender.search.matching import content_words, exact_rows, match, strengths_of
+from recommender.search.matching import Matches, content_words, exact_rows, match, strengths_of
 from recommender.search.narrowing import Narrowing, narrowings
 from recommender.search.requests import Chip, SearchRequest, Understood
 from recommender.search.tokens import folded, has_operators
@@ -52,11 +52,11 @@ class _Understanding:
         """Return what the request means."""
         price = self._price()
         text = prices.without(self.request.text, price.words) if price else self.request.text
-        slips, matching_I = self._slips(text)
+        slips, matches = self._slips(text)
         whole, text = _with(self.request.text, slips), _with(text, slips)
         if price:
             self._narrow_price(price, whole=whole)
-        for narrowing in self._narrowings(text, matching_I=matching_I):
+        for narrowing in self._narrowings(text, matches=matches):
             text = self._narrow(narrowing, text=text, whole=whole)
         return Understood(
             text=text,
@@ -83,30 +83,30 @@ class _Understanding:
             self.filters = replace(self.filters, price_from=price.lowest, price_to=price.highest)
             self.chips.append(Chip(label=price.label, without=prices.without(whole, price.words)))
 
-    def _slips(self, text: str) -> tuple[dict[str, str], np.ndarray]:
-        """Unknown words with what was meant, and (I,) bool the catalogue's products that have every word."""
-        words = content_words(text)
-        every_word_I = self._every_word(text)
+    def _slips(self, text: str) -> tuple[dict[str, str], Matches]:
+        """Unknown words with what was meant, and what matches the text with them put right."""
+        words, matches = content_words(text), match(text, self.index, synonyms=_synonyms(text))
         unknown = [word for word in words if not self._is_known(word)]
-        if every_word_I.any() or not unknown:
-            return {}, every_word_I
+        if not unknown or self._on_sale(matches).any():
+            return {}, matches
         slips: dict[str, str] = {}
-        kept_I = np.logical_and.reduce(
-            [
-                np.ones(len(self.index), dtype=bool),
-                *(self._holding(word) for word in words if word not in unknown),
-            ]
-        )
+        kept_I = np.ones(len(self.index), dtype=bool)
+        for word in words:
+            kept_I &= self._holding(word) if word not in unknown else True
         for word in unknown:
             meant = self._meant(word, kept_I=kept_I)
             if meant:
                 slips[word] = meant
-                kept_I = kept_I & self._holding(meant)
-        return slips, self._every_word(_with(text, slips)) if slips else every_word_I
+                kept_I &= self._holding(meant)
+        if not slips:
+            return {}, matches
+        text = _with(text, slips)
+        return slips, match(text, self.index, synonyms=_synonyms(text))
 
-    def _every_word(self, text: str) -> np.ndarray:
-        matches = match(text, self.index, synonyms=_synonyms(text))
-        return self.index.in_rows_of(self.catalogue, matches.every_word_I) & self.catalogue.active
+    def _on_sale(self, matches: Matches) -> np.ndarray:
+        """The catalogue's active products that have every word."""
+        every_word_I = self.index.in_rows_of(self.catalogue, matches.every_word_I)
+        return np.asarray(every_word_I & self.catalogue.active)
 
     def _is_known(self, word: str) -> bool:
         return not word.isalpha() or bool(forms_of(word, self.index) or parts_of(word, self.index))
@@ -120,15 +120,12 @@ class _Understanding:
         fitting = (meaning for meaning in meanings if (self._holding(meaning) & kept_I).any())
         return next(fitting, meanings[0] if meanings else "")
 
-    def _narrowings(self, text: str, *, matching_I: np.ndarray) -> list[Narrowing]:
-        words = content_words(text)
+    def _narrowings(self, text: str, *, matches: Matches) -> list[Narrowing]:
+        matching_I, words = self._on_sale(matches), content_words(text)
         if not matching_I.any():
             return []
-        in_name_I = {
-            word: self.index.in_rows_of(self.catalogue, strengths_of(word, self.index).in_name_I)
-            for word in words
-        }
-        return narrowings(words, catalogue=self.catalogue, matching_I=matching_I, in_name_I=in_name_I)
+        in_name = {word: self.index.in_rows_of(self.catalogue, of) for word, of in matches.in_name.items()}
+        return narrowings(words, catalogue=self.catalogue, matching_I=matching_I, in_name=in_name)
 
     def _narrow(self, narrowing: Narrowing, *, text: str, whole: str) -> str:
         """Let the narrowing hold; return the text, without its words where the request chose other values."""
@@ -139,13 +136,15 @@ class _Understanding:
         is_chosen = bool(meant.brands and chosen.brands) or any(
             name in names for name, _ in chosen.attributes
         )
-        self.filters = filtering.both(self.filters, meant)
         without = _without(whole, narrowing.words)
+        if not without:
+            return text  # the words say it all, and nothing would be left when the chip is taken away
+        self.filters = filtering.both(self.filters, meant)
         self.chips.append(Chip(label=narrowing.meaning.label, without=without))
         return _without(text, narrowing.words) if is_chosen else text
 
 
-def _synonyms(text: str) -> Sequence[tuple[str, tuple[str, ...]]]:
+def _synonyms(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return attempt("the synonyms", lambda: synonyms.of_words(content_words(text)), otherwise=())
 
 

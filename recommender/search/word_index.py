@@ -46,7 +46,7 @@ class WordIndex:
     fields: np.ndarray  # (P,) uint8, bits of NAME and the others
     name_key: np.ndarray  # (I,) int64, a hash of the name's words
     sku_key: np.ndarray  # (I,) int64
-    name_length: np.ndarray  # (I,) int32, in words
+    name_length: np.ndarray  # (I,) int32, in words, those of the brand left out
     text_key: np.ndarray  # (I,) int64, a hash of all words
     word_id: dict[str, int] = field(repr=False)
     by_stem: dict[str, list[int]] = field(repr=False)  # words of one stem
@@ -222,10 +222,13 @@ class _Postings:
         category_id = int(catalogue.category_id[row])
         path = catalogue.category_path.get(category_id, "")
         fields: dict[str, int] = {}
+        brand_words = _known_words(catalogue.brands[catalogue.brand[row]])
+        # Leaf & Kettle is no kettle: a name's words that say its brand are the brand's alone.
+        said = [word for word in name_words if word not in brand_words] or name_words
         for bit, words in (
-            (NAME, name_words),
+            (NAME, said),
             (CATEGORY, _known_words(catalogue.category_name.get(category_id, ""))),
-            (BRAND, _known_words(catalogue.brands[catalogue.brand[row]])),
+            (BRAND, brand_words),
             (ATTRIBUTE, _attribute_words(catalogue.attributes[row])),
             (SHELF, _known_words(path.rpartition("/")[0].replace("-", " "))),
             (DESCRIPTION, words_of(description)),
@@ -238,7 +241,7 @@ class _Postings:
                 self._pair_rows.append(row)
                 self._pair_fields.append(bits)
         self._name_key[row], self._sku_key[row] = hash(" ".join(name_words)), hash(key_of(sku))
-        self._name_length[row] = len(name_words)
+        self._name_length[row] = len(said)
         self._text_key[row] = hash((name, sku, frozenset(fields.items())))
 
     def index(self, previous: WordIndex | None, *, before: np.ndarray) -> WordIndex:
