@@ -32,13 +32,14 @@ def pytest_unconfigure() -> None:
 def _nothing_kept() -> None:
     """A process keeps the catalogue and the like for some seconds; each test has another database."""
     from recommender import item_matrix, ladder, refreshing  # models load only after the settings
-    from recommender.search import cards, word_index
+    from recommender.search import attribute_codes, cards, word_index
     from shop.selectors import catalogue
 
     refreshing.forget_everything()
     item_matrix.forget()
     word_index.forget()
     cards.forget()
+    attribute_codes.forget()
     ladder.forget()
     catalogue.departments_as_of.cache_clear()
     catalogue.well_rated_as_of.cache_clear()

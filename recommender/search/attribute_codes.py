@@ -55,6 +55,12 @@ def of(catalogue: Snapshot) -> dict[str, Column]:
     return held.columns
 
 
+def forget() -> None:
+    """Make the columns anew for the next request."""
+    global _held  # noqa: PLW0603 - one for the process
+    _held = None
+
+
 def _coded(catalogue: Snapshot, *, previous: AttributeCodes | None) -> AttributeCodes:
     columns: dict[str, Column] = {}
     changed = list(range(len(catalogue)))

@@ -48,7 +48,7 @@ def price_range(value: str) -> tuple[Decimal | None, Decimal | None]:
 
     Raises ValueError for anything else.
     """
-    if not re.fullmatch(r"(\d{1,9}(\.\d{1,2})?)?-(\d{1,9}(\.\d{1,2})?)?", value) or value == "-":
+    if not re.fullmatch(r"([0-9]{1,9}(\.[0-9]{1,2})?)?-([0-9]{1,9}(\.[0-9]{1,2})?)?", value) or value == "-":
         raise ValueError(f"{value[:40]!r} is no price range; write such as 10-25, -10 or 100-.")
     lowest, _, highest = value.partition("-")
     return (Decimal(lowest) if lowest else None, Decimal(highest) if highest else None)
@@ -82,7 +82,7 @@ def _categories(counting: _Counting) -> Facet:
     wanted = _shown(number, chosen=chosen)
     values = [
         FacetValue(
-            value=path, label=names.get(path) or _slug(path), count=number[path], chosen=path == chosen
+            value=path, label=names.get(path) or _slug(path), count=number.get(path, 0), chosen=path == chosen
         )
         for path in wanted
     ]

@@ -92,7 +92,7 @@ def _of_use(meaning: Meaning, *, catalogue: Snapshot, kept_I: np.ndarray) -> Mea
         for name, value in meaning.filters.attributes
         if (columns[name].has([value]) & kept_I).any()
     ]
-    return replace(meaning, filters=replace(meaning.filters, attributes=tuple(found)))
+    return replace(meaning, filters=replace(meaning.filters, attributes=tuple(sorted(found))))
 
 
 class _Known:

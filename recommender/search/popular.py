@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, cast
 
 from django.apps import apps
 from django.db.models import Count, Max
@@ -55,11 +56,11 @@ def _read(_: _Loaded | None) -> _Loaded:
 
 def _logged() -> Iterable[tuple[str, int]]:
     """Texts that found something, with how many visitors typed them; one query."""
-    log = apps.get_app_config("recommender").models.get("searchquery")
+    log = cast(Any, apps.get_app_config("recommender").models.get("searchquery"))
     if log is None:
         return []
     return (
-        log._default_manager.filter(created_at__gte=timezone.now() - WINDOW, num_matching__gt=0, corrected="")
+        log.objects.filter(created_at__gte=timezone.now() - WINDOW, num_matching__gt=0, corrected="")
         .exclude(text="")
         .annotate(lower=Lower("text"))
         .order_by()

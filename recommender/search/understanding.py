@@ -29,14 +29,14 @@ def understand(request: SearchRequest, *, catalogue: Snapshot) -> Understood:
     are taken out of the text; words that name a value of an attribute, a brand or a category become filters
     where that loses nothing, and stay words too. Where the request has chosen values of the same thing, all
     are alternatives, and the words are taken out. With `literal`, and for a query with phrases, minus or
-    "or", nothing is changed; for an exact name or SKU neither.
+    "or", nothing is changed; for an exact name or SKU only synonyms are looked up.
     """
     index = attempt("the index of words", lambda: word_index.current(catalogue), otherwise=None)
     as_it_is = Understood(text=request.text, filters=request.filters)
     if request.literal or index is None or not request.text or has_operators(request.text):
         return as_it_is
     if exact_rows(request.text, index).any():
-        return as_it_is
+        return replace(as_it_is, synonyms=_synonyms(request.text))
     return _Understanding(request, catalogue=catalogue, index=index).understood()
 
 
@@ -109,7 +109,12 @@ class _Understanding:
         return np.asarray(every_word_I & self.catalogue.active)
 
     def _is_known(self, word: str) -> bool:
-        return not word.isalpha() or bool(forms_of(word, self.index) or parts_of(word, self.index))
+        if not word.isalpha() or forms_of(word, self.index):
+            return True
+        return any((self._in_name(one) & self._in_name(two)).any() for one, two in parts_of(word, self.index))
+
+    def _in_name(self, word: str) -> np.ndarray:
+        return strengths_of(word, self.index).in_name_I
 
     def _holding(self, word: str) -> np.ndarray:
         return strengths_of(word, self.index).value_I > 0

@@ -53,10 +53,10 @@ def meanings_of(typed: str, index: WordIndex) -> list[str]:
 
 
 def parts_of(word: str, index: WordIndex) -> list[tuple[str, str]]:
-    """Return the pairs of known words that the word is made of, such as hand and bag of handbag."""
+    """Return the pairs of the catalogue's words that it is made of, such as hand and bag of handbag."""
     cuts = range(SHORTEST_PART, len(word) - SHORTEST_PART + 1)
     pairs = [(word[:cut], word[cut:]) for cut in cuts] if word.isalpha() else []
-    return [pair for pair in pairs if all(forms_of(part, index) for part in pair)]
+    return [pair for pair in pairs if pair[0] in index.word_id and pair[1] in index.word_id]
 
 
 def joined(first: str, second: str, index: WordIndex) -> str:
