@@ -5,7 +5,8 @@ from recommender.models.embeddings import ContentEmbedding, ItemEmbedding, Recom
 from recommender.models.events import Impression, Interaction, Placement
 from recommender.models.rankers import Ranker
 from recommender.models.rules import BusinessRule
-from recommender.models.search import SearchDocument, Synonym
+from recommender.models.search import SearchDocument
+from recommender.models.synonyms import Synonym
 from recommender.models.versions import ModelVersion, TrainingRun
 
 __all__ = [
