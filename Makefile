@@ -73,7 +73,7 @@ bench-serving: $(STAMP) ## Measure the shop under load: pages, the API, retrieva
 
 SEARCH_FLAGS ?=
 bench-search: $(STAMP) ## Measure text search and suggestions at 100,000 products
-	$(BIN)/python -m tests.bench.search $(SEARCH_FLAGS)
+	$(BIN)/python -m tests.bench.search_speed $(SEARCH_FLAGS)
 
 bench-large: $(STAMP) ## Train on a million shoppers, 200,000 products and 20 million events
 	$(BIN)/python -m tests.bench.large
