@@ -15,9 +15,9 @@ BATCH = 5_000
 
 
 def make_products(number: int, *, seed: int = 7) -> None:
-    """Put that many generated products and their categories into the database."""
+    """Put the products that `generate_dataset` makes of this seed, and their categories, into the database."""
     until = int(UNTIL.timestamp())
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(3)[0])
     made = make_catalogue(load_taxonomy(), num_items=number, start=until - 540 * DAY, until=until, rng=rng)
     categories = {path: _category(path) for path in sorted({kind.path for kind in made.taxonomy.types})}
     for start in range(0, number, BATCH):
