@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recommender.search import attribute_codes
+from recommender.search.colours import COLOUR_NAMES, colours_of
 from recommender.search.facets import name_label
 from recommender.search.filters import OWN_NAMES, in_category, mask
 from recommender.search.requests import Filters
@@ -25,7 +26,7 @@ Stems = tuple[str, ...]
 class Meaning:
     """What some words of a query may narrow to."""
 
-    label: str  # such as "Colour: blue"
+    label: str  # such as "Brand: Harlow"; of an attribute "Colour" alone
     filters: Filters
 
 
@@ -57,7 +58,9 @@ def narrowings(
         best = _best(meanings, catalogue=catalogue, kept_I=kept_I, named_I=named_I)
         if best is not None:
             kept_I = kept_I & mask(best.filters, catalogue=catalogue)
-            found.append(Narrowing(words=part, meaning=_of_use(best, catalogue=catalogue, kept_I=kept_I)))
+            found.append(
+                Narrowing(words=part, meaning=_of_use(best, words=part, catalogue=catalogue, kept_I=kept_I))
+            )
             taken[first:last] = True
     return found
 
@@ -82,8 +85,8 @@ def _best(
     return best
 
 
-def _of_use(meaning: Meaning, *, catalogue: Snapshot, kept_I: np.ndarray) -> Meaning:
-    """The meaning with those of its values alone that the search finds: of every blue, the lamps' own."""
+def _of_use(meaning: Meaning, *, words: Stems, catalogue: Snapshot, kept_I: np.ndarray) -> Meaning:
+    """The meaning as the words say it, with those values alone that the search finds: the lamps' own blues."""
     if not meaning.filters.attributes:
         return meaning
     columns = attribute_codes.of(catalogue)
@@ -92,7 +95,8 @@ def _of_use(meaning: Meaning, *, catalogue: Snapshot, kept_I: np.ndarray) -> Mea
         for name, value in meaning.filters.attributes
         if (columns[name].has([value]) & kept_I).any()
     ]
-    return replace(meaning, filters=replace(meaning.filters, attributes=tuple(sorted(found))))
+    filters = replace(meaning.filters, attributes=tuple(sorted(found)))
+    return Meaning(label=f"{meaning.label}: {' '.join(words)}", filters=filters)
 
 
 class _Known:
@@ -129,7 +133,7 @@ def _meanings(
 
 
 def _of_attributes(columns: dict[str, attribute_codes.Column]) -> Iterator[tuple[Stems, Meaning]]:
-    """Yield values, and last words of values: blue is every blue, sky blue too."""
+    """Yield values, and last words of values: blue is every blue, sky blue and navy too."""
     for name, column in columns.items():
         if name in OWN_NAMES:
             continue
@@ -138,11 +142,12 @@ def _of_attributes(columns: dict[str, attribute_codes.Column]) -> Iterator[tuple
             stems = _stems(value)
             for first in range(len(stems)):
                 values.setdefault(stems[first:], []).append(value)
+            for colour in colours_of(value) if name in COLOUR_NAMES else []:
+                values.setdefault(_stems(colour), []).append(value)
         for stems, alternatives in values.items():
             if _can_be_meant(stems):
-                label = f"{name_label(name)}: {' '.join(words_of(min(alternatives, key=len))[-len(stems) :])}"
-                pairs = tuple((name, value) for value in alternatives)
-                yield stems, Meaning(label=label, filters=Filters(attributes=pairs))
+                pairs = tuple((name, value) for value in dict.fromkeys(alternatives))
+                yield stems, Meaning(label=name_label(name), filters=Filters(attributes=pairs))
 
 
 def _of_brands(catalogue: Snapshot) -> Iterator[tuple[Stems, Meaning]]:

@@ -20,6 +20,7 @@ from django.db import DatabaseError, connection, transaction
 from scipy.sparse import coo_matrix
 
 from recommender import snapshot
+from recommender.search.colours import COLOUR_NAMES, colours_of
 from recommender.search.tokens import STOP_WORDS, key_of, stem, words_of
 from recommender.snapshot import Snapshot
 from shop.models import Product
@@ -324,5 +325,11 @@ def _known_words(text: str) -> Sequence[str]:
 
 
 def _attribute_words(attributes: Sequence[str]) -> list[str]:
-    """The words of the values: "colour" is no word of a blue mug."""
-    return [word for attribute in attributes for word in _known_words(attribute.partition("=")[2])]
+    """The words of the values, and what a shade is called: "colour" is no word of a blue mug."""
+    return [word for attribute in attributes for word in _value_words(attribute)]
+
+
+@lru_cache(maxsize=10_000)
+def _value_words(attribute: str) -> Sequence[str]:
+    name, _, value = attribute.partition("=")
+    return [*words_of(value), *(colours_of(value) if name in COLOUR_NAMES else [])]

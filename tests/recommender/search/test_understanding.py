@@ -187,6 +187,18 @@ def test_words_become_filters_and_chips(lamps: None, search: Search) -> None:
     assert sorted(search.names("blue lumo lamp")) == ["Desk Lamp 0", "Desk Lamp 1"]
 
 
+def test_shades_are_what_people_call_them(lamps: None, make_product: MakeProduct, search: Search) -> None:
+    make_product("Desk Lamp 9", category="Home > Lamps", brand="Lumo", attributes={"colour": "Navy"})
+    make_product("Navy Report", category="Books", attributes={"topic": "Navy"})
+    understood = search.understood("blue lumo lamp")
+    assert ("colour", "navy") in understood.filters.attributes
+    assert "Colour: blue" in [chip.label for chip in understood.chips]
+    found = search.names("blue lumo lamp", only_sure=True)
+    assert sorted(found) == ["Desk Lamp 0", "Desk Lamp 1", "Desk Lamp 9"]
+    assert search.understood("navy lumo lamp").filters.attributes == (("colour", "navy"),)
+    assert search.names("blue report", only_sure=True) == []  # only a colour is called blue
+
+
 def test_the_longest_value_is_meant(lamps: None, search: Search) -> None:
     assert search.understood("sky blue rug").filters.attributes == (("colour", "sky blue"),)
 
