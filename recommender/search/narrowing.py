@@ -86,7 +86,7 @@ def _best(
 
 
 def _of_use(meaning: Meaning, *, words: Stems, catalogue: Snapshot, kept_I: np.ndarray) -> Meaning:
-    """The meaning as the words say it, with those values alone that the search finds: the lamps' own blues."""
+    """The meaning as the words say it, with only those values that the search finds: the lamps' own blues."""
     if not meaning.filters.attributes:
         return meaning
     columns = attribute_codes.of(catalogue)

@@ -34,20 +34,24 @@ def edits_allowed(word: str) -> int:
 
 
 def meanings_of(typed: str, index: WordIndex) -> list[str]:
-    """Return known words that the typed one may be a slip of: the fewest edits first, then the commonest.
+    """Return known words that the typed one may be a slip of, the commonest first, with the fewest edits.
 
     An edit is a letter too many, missing, wrong, or swapped with its neighbour (Damerau's distance).
     """
     if not typed.isalpha() or len(typed) < ONE_EDIT_FROM - 1:
         return []
-    words = [
-        word for length in range(len(typed) - 2, len(typed) + 3) for word in index.by_length.get(length, ())
-    ]
-    near = process.extract(typed, words, scorer=OSA.distance, score_cutoff=2, limit=None)
+    return _at_distance(1, typed, index=index) or _at_distance(2, typed, index=index)
+
+
+def _at_distance(edits: int, typed: str, *, index: WordIndex) -> list[str]:
+    """The words so many edits away that may have as many wrong, those with the same first letter before."""
+    lengths = range(len(typed) - edits, len(typed) + edits + 1)
+    words = [word for length in lengths for word in index.by_length.get(length, ())]
+    near = process.extract(typed, words, scorer=OSA.distance, score_cutoff=edits, limit=None)
     found = [
-        (edits, typed[0] != word[0], -index.count(index.word_id[word]), word)
-        for word, edits, _ in near
-        if 0 < edits <= edits_allowed(word)
+        (typed[0] != word[0], -index.count(index.word_id[word]), word)
+        for word, distance, _ in near
+        if distance == edits <= edits_allowed(word)
     ]
     return [word for *_, word in sorted(found)[:MAX_MEANINGS]]
 

@@ -15,7 +15,7 @@ BATCH = 5_000
 
 
 def make_products(number: int, *, seed: int = 7) -> None:
-    """Put the products that `generate_dataset` makes of this seed, and their categories, into the database."""
+    """Put the products that `generate_dataset` makes of this seed into the database, and their categories."""
     until = int(UNTIL.timestamp())
     rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(3)[0])
     made = make_catalogue(load_taxonomy(), num_items=number, start=until - 540 * DAY, until=until, rng=rng)
