@@ -70,6 +70,9 @@ def test_an_exact_name_or_sku_comes_first(make_product: MakeProduct, search: Sea
     assert search.names("mug")[0] == "Mug"
     for sku in ("mug-7", "MUG 7", "mug7"):
         assert search.names(sku)[0] == "Saucer", sku
+    make_product("Coaster", sku="TEA-CUP")
+    make_product("Tea Cup Deluxe", category="Tea Cups", rating_count=99)
+    assert search.names("tea cup") == ["Coaster", "Tea Cup Deluxe"]
     scene = search.scene()
     leg = lexical.look(Understood(text="mug-7", filters=Filters()), scene=scene)
     assert leg.exact_N is not None
