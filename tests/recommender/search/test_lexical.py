@@ -64,14 +64,14 @@ def test_every_word_comes_before_some_words(make_product: MakeProduct, search: S
 
 
 def test_an_exact_name_or_sku_comes_first(make_product: MakeProduct, search: Search) -> None:
+    make_product("Coaster", sku="TEA-CUP")
+    make_product("Tea Cup Deluxe", category="Tea Cups", rating_count=99)
     make_product("Mug Mug Mug", category="Mugs", description="mug " * 20, rating_count=99)
     make_product("Mug")
     saucer = make_product("Saucer", sku="MUG-7", description="For a mug.")
     assert search.names("mug")[0] == "Mug"
     for sku in ("mug-7", "MUG 7", "mug7"):
         assert search.names(sku)[0] == "Saucer", sku
-    make_product("Coaster", sku="TEA-CUP")
-    make_product("Tea Cup Deluxe", category="Tea Cups", rating_count=99)
     assert search.names("tea cup") == ["Coaster", "Tea Cup Deluxe"]
     scene = search.scene()
     leg = lexical.look(Understood(text="mug-7", filters=Filters()), scene=scene)
