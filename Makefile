@@ -11,7 +11,7 @@ TEST_PROCESSES ?= 2
 PYTEST_FLAGS ?=
 export UV_HTTP_TIMEOUT := 300
 
-.PHONY: help demo run test lint format bench bench-model bench-ranking bench-serving bench-large bench-pictures clean browser
+.PHONY: help demo run test lint format bench bench-model bench-ranking bench-serving bench-large bench-search bench-pictures clean browser
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z.-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ bench-serving: $(STAMP) ## Measure the shop under load: pages, the API, retrieva
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wrk >/dev/null; } || \
 		echo "No wrk: a client in Python stands in for it. Install it with your package manager."
 	$(BIN)/python -m tests.bench.serving $(SERVING_FLAGS)
+
+SEARCH_FLAGS ?=
+bench-search: $(STAMP) ## Measure text search and suggestions at 100,000 products
+	$(BIN)/python -m tests.bench.search_speed $(SEARCH_FLAGS)
 
 bench-large: $(STAMP) ## Train on a million shoppers, 200,000 products and 20 million events
 	$(BIN)/python -m tests.bench.large

@@ -1,7 +1,7 @@
 """What changed since: a mark in Redis for each thing that lists are made of, new whenever the thing changes.
 
-Names: "catalogue", "rules" and "version" for all, "visitor:<uuid>" and "user:<id>" for one shopper. What is
-computed and kept goes under the marks that were read before it was computed.
+Names: "catalogue", "rules", "version" and "synonyms" for all, "visitor:<uuid>" and "user:<id>" for one
+shopper. What is computed and kept goes under the marks that were read before it was computed.
 """
 
 import secrets
@@ -16,8 +16,8 @@ from django.db import transaction
 from recommender import redis_door
 from shop.visitors import Visitor
 
-CATALOGUE, RULES, VERSION = "catalogue", "rules", "version"
-_FOR_ALL = frozenset({CATALOGUE, RULES, VERSION})
+CATALOGUE, RULES, VERSION, SYNONYMS = "catalogue", "rules", "version", "synonyms"
+_FOR_ALL = frozenset({CATALOGUE, RULES, VERSION, SYNONYMS})
 # Far longer than any list made under a shopper's mark is kept, so that a mark lost to time finds none.
 _SHOPPER_SECONDS = 7 * 24 * 3600
 _MOST_OWED = 10_000

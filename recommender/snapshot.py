@@ -73,7 +73,8 @@ class Snapshot:
     region_names: tuple[str, ...]  # those from the 64th on share the last bit
     released_at: np.ndarray  # (I,) float64, seconds since 1970
     attributes: tuple[tuple[str, ...], ...]  # of each product, as "name=value" in lower case
-    written: np.ndarray  # (I,) int64: another number whenever the row was written
+    category_name: dict[int, str]  # by category id
+    marks: np.ndarray  # (I, 2) int64, xmin and cmin: others whenever the row is written
 
     def __len__(self) -> int:
         return len(self.product_id)
@@ -95,8 +96,8 @@ class Snapshot:
     def writing_of(self, product_ids: Sequence[int]) -> str:
         """A text that differs as soon as one of the products was written to, or is no longer here."""
         rows = self.rows_of(np.array(product_ids, dtype=np.int64))
-        written = np.where(rows >= 0, self.written[rows], -1) if len(self) else rows
-        return blake2b(written.tobytes(), digest_size=8).hexdigest()
+        marks = np.where(rows[:, None] >= 0, self.marks[rows], -1) if len(self) else rows
+        return blake2b(marks.tobytes(), digest_size=8).hexdigest()
 
     @cached_property
     def ids_digest(self) -> str:
@@ -114,7 +115,6 @@ class _Loaded:
     """A snapshot, and what is needed to read only the rows that changed next time."""
 
     catalogue: Snapshot
-    marks: np.ndarray  # (I, 2) each row's xmin and cmin
     texts: list[_Text]
 
 
@@ -144,18 +144,20 @@ def _load(previous: _Loaded | None) -> _Loaded:
     texts = _texts(columns["product_id"], marks=marks, previous=previous)
     brands, brand = np.unique(np.array([text[0] for text in texts], dtype=np.str_), return_inverse=True)
     region_names, regions = _region_bits([text[1] for text in texts])
+    categories = list(Category.objects.order_by("pk").values_list("pk", "path", "name"))
     catalogue = Snapshot(
         revision=revision,
-        category_path=dict(Category.objects.order_by("pk").values_list("pk", "path")),
+        category_path={pk: path for pk, path, _ in categories},
+        category_name={pk: name for pk, _, name in categories},
+        marks=marks,
         brand=brand.astype(np.int32),
         brands=tuple(brands.tolist()),
         regions=regions,
         region_names=region_names,
         attributes=tuple(text[2] for text in texts),
-        written=(marks[:, 0] << 32) + marks[:, 1],
         **columns,
     )
-    return _Loaded(catalogue=catalogue, marks=marks, texts=texts)
+    return _Loaded(catalogue=catalogue, texts=texts)
 
 
 def _texts(product_id: np.ndarray, *, marks: np.ndarray, previous: _Loaded | None) -> list[_Text]:
@@ -163,7 +165,7 @@ def _texts(product_id: np.ndarray, *, marks: np.ndarray, previous: _Loaded | Non
     known = np.full(len(product_id), -1)
     if previous is not None and len(previous.catalogue):
         before = previous.catalogue.rows_of(product_id)
-        known = np.where((previous.marks[before] == marks).all(axis=1), before, -1)
+        known = np.where((previous.catalogue.marks[before] == marks).all(axis=1), before, -1)
     changed = product_id[known < 0]
     products = Product.objects.order_by()
     if len(changed) < len(product_id) // 2:

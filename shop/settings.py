@@ -275,4 +275,5 @@ WARM_UP = [
     "recommender.encoders.warm",
     "recommender.search.vectors.warm_in_background",
     "recommender.rankers.warm",
+    "recommender.search.word_index.warm",
 ]

@@ -37,11 +37,15 @@ def _nothing_kept() -> None:
         mapped_vectors,
         refreshing,
     )  # models load only after the settings
+    from recommender.search import attribute_codes, cards, word_index
     from shop.selectors import catalogue
 
     refreshing.forget_everything()
     mapped_vectors.forget_everything()
     encoders.encode_query.cache_clear()
+    word_index.forget()
+    cards.forget()
+    attribute_codes.forget()
     ladder.forget()
     catalogue.departments_as_of.cache_clear()
     catalogue.well_rated_as_of.cache_clear()

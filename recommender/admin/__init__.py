@@ -5,6 +5,7 @@ from recommender.admin.events import ImpressionAdmin, InteractionAdmin, Recommen
 from recommender.admin.model_versions import ModelVersionAdmin
 from recommender.admin.rankers import RankerAdmin
 from recommender.admin.rules import BusinessRuleAdmin
+from recommender.admin.synonyms import SynonymAdmin
 from recommender.admin.training_runs import TrainingRunAdmin
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "ModelVersionAdmin",
     "RankerAdmin",
     "RecommendationAdmin",
+    "SynonymAdmin",
     "TrainingRunAdmin",
 ]

@@ -1,5 +1,6 @@
 """What full-text search reads: every product's words, stored."""
 
+from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 
@@ -14,6 +15,9 @@ class SearchDocument(models.Model):
     )
     content_hash = models.CharField(max_length=32)
     vector = SearchVectorField()
+
+    class Meta:
+        indexes = [GinIndex(fields=["vector"], name="search_document_words")]
 
     def __str__(self) -> str:
         return f"Words of {self.product_id}"

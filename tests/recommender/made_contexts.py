@@ -39,7 +39,8 @@ def made_catalogue(number: int = 40, **columns: Any) -> Snapshot:
         "region_names": (),
         "released_at": np.full(number, NOW.timestamp() - 400 * 86_400),
         "attributes": tuple(("colour=blue",) if row % 3 == 0 else () for row in rows),
-        "written": rows.astype(np.int64),
+        "marks": np.stack([rows, rows], axis=1),
+        "category_name": {},
     }
     return Snapshot(**{**values, **columns})
 

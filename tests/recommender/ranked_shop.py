@@ -50,7 +50,8 @@ def snapshot_of_shop() -> Snapshot:
         region_names=(),
         released_at=column(np.float64, lambda product: product.released_at.timestamp()),
         attributes=tuple(() for _ in products),
-        written=column(np.int64, lambda product: 0),
+        marks=np.zeros((len(products), 2), dtype=np.int64),
+        category_name={},
     )
 
 
