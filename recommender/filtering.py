@@ -53,8 +53,13 @@ def allowed_mask(
 
 
 def buyable_mask(catalogue: Snapshot, *, visitor: Visitor, now: datetime) -> np.ndarray:
-    """(I,) bool: what is active, released, in stock and open to the visitor's age and region."""
-    allowed = catalogue.active & (catalogue.stock > 0) & (catalogue.released_at <= now.timestamp())
+    """(I,) bool: what is listed, in stock and open to the visitor's age and region."""
+    return np.asarray(listed_mask(catalogue, visitor=visitor, now=now) & (catalogue.stock > 0))
+
+
+def listed_mask(catalogue: Snapshot, *, visitor: Visitor, now: datetime) -> np.ndarray:
+    """(I,) bool: what is active, released and open to the visitor's age and region, sold out or not."""
+    allowed = catalogue.active & (catalogue.released_at <= now.timestamp())
     allowed &= catalogue.min_age <= (visitor.age or 0)
     if visitor.region in catalogue.region_names:
         bit = np.uint64(1 << min(catalogue.region_names.index(visitor.region), 63))
