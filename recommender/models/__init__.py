@@ -5,7 +5,7 @@ from recommender.models.embeddings import ContentEmbedding, ItemEmbedding, Recom
 from recommender.models.events import Impression, Interaction, Placement
 from recommender.models.rankers import Ranker
 from recommender.models.rules import BusinessRule
-from recommender.models.search import SearchDocument
+from recommender.models.search import SearchDocument, SearchQuery
 from recommender.models.versions import ModelVersion, TrainingRun
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Ranker",
     "Recommendation",
     "SearchDocument",
+    "SearchQuery",
     "TrainingRun",
     "UserEmbedding",
 ]

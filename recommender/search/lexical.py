@@ -39,13 +39,15 @@ def look(understood: Understood, *, scene: Scene) -> Leg:
     found = scene.catalogue.rows_of(np.array([row[0] for row in rows], dtype=np.int64))
     kept = (found >= 0) & scene.allowed_I[found]
     sure_N = np.array([row[1] or row[2] for row in rows], dtype=bool)
-    scores_N = np.array([1000.0 * row[1] + round(row[3], 6) for row in rows], dtype=np.float32)
+    scores_N = np.array([round(row[3], 6) for row in rows], dtype=np.float32)
+    exact_N = np.array([row[1] for row in rows], dtype=bool)
     num = max(LEG_SIZE, int(np.count_nonzero(sure_N[kept])))
     return Leg(
         name="lexical",
         rows_N=found[kept][:num],
         scores_N=scores_N[kept][:num],
         sure_N=sure_N[kept][:num],
+        exact_N=exact_N[kept][:num],
     )
 
 

@@ -1,0 +1,57 @@
+"""manage.py evaluate_search: how well the search answers judged queries."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from ml.clip import EncoderUnavailable
+from recommender.search import evaluation
+
+
+class Command(BaseCommand):
+    help = "Print NDCG@10, MRR and recall of the search by words, by vectors, fused and final."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--queries", type=Path, required=True, help="CSV: query_id,query")
+        parser.add_argument(
+            "--qrels", type=Path, required=True, help="CSV: query_id,product_id,grade; products by SKU or id"
+        )
+        parser.add_argument("--part", default="", help="only the queries whose column `part` says this")
+        parser.add_argument(
+            "--least-grade",
+            type=int,
+            default=1,
+            help="from which a product counts as found, in MRR and recall (1)",
+        )
+        parser.add_argument(
+            "--judged-only",
+            action="store_true",
+            help="order only the products judged for a query, as ESCI does",
+        )
+        parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file as well")
+
+    def handle(self, *, verbosity: int, **options: Any) -> None:
+        if options["least_grade"] < 1:
+            raise CommandError("--least-grade is 1 or more: what has grade 0 does not fit.")
+        try:
+            judgements = evaluation.read_judgements(
+                options["queries"], options["qrels"], part=options["part"]
+            )
+            with tqdm(total=len(judgements.queries), desc="Queries", disable=verbosity < 1) as bar:
+                found = evaluation.evaluate(
+                    judgements,
+                    judged_only=options["judged_only"],
+                    least_grade=options["least_grade"],
+                    on_progress=lambda done, _total: bar.update(done - bar.n) and None,
+                )
+        except (evaluation.CannotJudge, EncoderUnavailable) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{len(found.query_ids)} queries\n{evaluation.table(found)}")
+        if found.num_unknown:
+            self.stderr.write(f"{found.num_unknown:,} of the judged products are not in this shop.")
+        if options["json"]:
+            options["json"].write_text(json.dumps(found.to_dict(), indent=2) + "\n")
