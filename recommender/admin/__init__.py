@@ -4,6 +4,7 @@ from recommender.admin.events import ImpressionAdmin, InteractionAdmin, Recommen
 from recommender.admin.model_versions import ModelVersionAdmin
 from recommender.admin.rankers import RankerAdmin
 from recommender.admin.rules import BusinessRuleAdmin
+from recommender.admin.searches import SearchQueryAdmin
 from recommender.admin.training_runs import TrainingRunAdmin
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "ModelVersionAdmin",
     "RankerAdmin",
     "RecommendationAdmin",
+    "SearchQueryAdmin",
     "TrainingRunAdmin",
 ]

@@ -29,7 +29,7 @@ COMPARED = (("fused", "lexical"), ("fused", "dense"), ("final", "fused"), ("fina
 DEPTH = 100  # of the lists that are judged
 MEASURES = {"ndcg@10": nDCG @ 10, "mrr": RR, "recall@10": R @ 10, "recall@100": R @ 100}
 PATIENCE_SECONDS = 120.0  # for vectors that are read in the background
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 
 
 class CannotJudge(ValueError):

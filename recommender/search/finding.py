@@ -7,6 +7,7 @@ import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 from uuid import UUID
 
 import numpy as np
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from recommender import filtering, search_log, snapshot
 from recommender.ladder import attempt
+from recommender.models import SearchQuery
 from recommender.search import facets, fusion, lexical, ranking, sorting, understanding, vectors
 from recommender.search.requests import Filters, Leg, Scene, SearchPage, SearchRequest, Understood
 from recommender.snapshot import Snapshot
@@ -21,6 +23,8 @@ from shop.models import Product
 from shop.selectors.catalogue import shown_to
 from shop.visitors import Visitor
 
+Kind = SearchQuery.Kind
+Side = Literal["text", "image"]
 MAX_QUERY_LENGTH = 200
 PAGE_SIZE = 24
 MAX_RESULTS = 240  # what answers the whole query is never cut; what is only near is, beyond these
@@ -62,9 +66,10 @@ def find(request: SearchRequest, *, visitor: Visitor, start: int = 0, number: in
     if is_empty(request):
         return page
     seconds = time.perf_counter() - began
-    return replace(
-        page, search_id=_logged(page, visitor=visitor, start=start, number=number, seconds=seconds)
-    )
+    start = min(start, max(0, len(product_ids) - 1) // number * number)  # what lies beyond is the last page
+    shown = product_ids[start : start + number]
+    search_id = _logged(page, visitor=visitor, shown=shown, is_first=start == 0, seconds=seconds)
+    return replace(page, search_id=search_id)
 
 
 def clean_query(text: str) -> str:
@@ -153,7 +158,7 @@ def _by_picture(request: SearchRequest, *, understood: Understood, scene: Scene)
     return _nearest(vectors.blend(vector_D, text_D), scene=scene, sides=("text", "image"))
 
 
-def _nearest(vector_D: np.ndarray, *, scene: Scene, sides: Sequence[str]) -> list[Leg]:
+def _nearest(vector_D: np.ndarray, *, scene: Scene, sides: Sequence[Side]) -> list[Leg]:
     found = [vectors.look(vector_D, scene=scene, side=side) for side in sides]
     return [leg for leg in found if leg is not None]
 
@@ -177,7 +182,6 @@ def _restricted(leg: Leg, *, allowed_I: np.ndarray) -> Leg:
         rows_N=leg.rows_N[kept_N],
         scores_N=leg.scores_N[kept_N],
         sure_N=leg.sure_N[kept_N],
-        exact_N=None if leg.exact_N is None else leg.exact_N[kept_N],
     )
 
 
@@ -198,19 +202,24 @@ def _beside(scene: Scene, *, product_id: int | None) -> Scene:
 # The record
 
 
-def _logged(page: SearchPage, *, visitor: Visitor, start: int, number: int, seconds: float) -> UUID | None:
-    request, understood = page.request, page.understood
-    picture = request.like is not None or request.picture_D is not None
-    kind = ("both" if request.text else "picture") if picture else "words"
+def _logged(
+    page: SearchPage, *, visitor: Visitor, shown: Sequence[int], is_first: bool, seconds: float
+) -> UUID | None:
     asked = search_log.Asked(
-        text=request.text,
-        kind=kind if request.text or picture else "filters",
-        filters=search_log.plain_filters(understood.filters),
-        corrected=understood.corrected,
+        text=page.request.text,
+        kind=_kind(page.request),
+        filters=search_log.plain_filters(page.understood.filters),
+        corrected=page.understood.corrected,
         num_matching=page.num_matching,
         num_found=len(page.product_ids),
         latency_ms=1000 * seconds,
-        shown_ids=tuple(page.product_ids[start : start + number]),
-        is_first_page=start == 0,
+        shown_ids=tuple(shown),
+        is_first_page=is_first,
     )
     return attempt("the search log", lambda: search_log.record(asked, visitor=visitor), otherwise=None)
+
+
+def _kind(request: SearchRequest) -> str:
+    if request.like is None and request.picture_D is None:
+        return Kind.WORDS if request.text else Kind.FILTERS
+    return Kind.BOTH if request.text else Kind.PICTURE

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recommender.search import affinity
+from recommender.search import affinity, lexical
 from recommender.search.requests import Leg, Scene, Understood
 
 # Fitted by NDCG@10 on one half of the judged queries; `sold_out` is a decision, not a fit.
@@ -46,8 +46,8 @@ def order(fused: Leg, *, scene: Scene, understood: Understood, legs: Sequence[Le
 
 def groups(fused: Leg, *, legs: Sequence[Leg]) -> np.ndarray:
     """(N,) 2 for an exact name or SKU, 1 for what else is sure, 0 for the rest."""
-    exact = [leg.rows_N[leg.exact_N] for leg in legs if leg.exact_N is not None]
-    is_exact_N = np.isin(fused.rows_N, np.concatenate(exact)) if exact else np.zeros(len(fused.rows_N), bool)
+    exact = [leg.rows_N[leg.scores_N >= lexical.EXACT] for leg in legs if leg.name == lexical.NAME]
+    is_exact_N = np.isin(fused.rows_N, np.concatenate([*exact, np.empty(0, dtype=np.int64)]))
     return np.asarray(fused.sure_N.astype(np.int8) + (is_exact_N & fused.sure_N))
 
 
@@ -67,7 +67,7 @@ def features(fused: Leg, *, scene: Scene, legs: Sequence[Leg]) -> np.ndarray:
 
 
 def price_fit(prices_N: np.ndarray) -> np.ndarray:
-    """(N,) 1 for what costs as much as the first of the list usually do, down to 0 for e times that or more."""
+    """(N,) 1 for what costs as much as the first of the list usually do, down to 0 from e times that on."""
     usual = np.median(prices_N[:TYPICAL_OF])
     distance_N = np.abs(np.log(np.maximum(prices_N, 0.01)) - np.log(max(float(usual), 0.01)))
     return np.asarray(1.0 - np.minimum(distance_N, 1.0))

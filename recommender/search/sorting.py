@@ -1,4 +1,4 @@
-"""The orders that a shopper may choose for what a search found: those of the shop's listings, and relevance."""
+"""The orders that a shopper may choose for what was found: those of the shop's listings, and relevance."""
 
 # N = products that were found
 

@@ -2,7 +2,7 @@
 
 # D = dimension of the encoder's vectors, I = products of the catalogue, N = products that were found
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -10,7 +10,6 @@ from PIL import Image
 from recommender import encoders
 from recommender.ladder import attempt
 from recommender.models import ContentEmbedding
-from recommender.refreshing import Refreshed
 from recommender.search.requests import Leg, Scene
 
 LEG_SIZE = 240
@@ -30,7 +29,10 @@ def of_picture(image: Image.Image, *, wait_seconds: float = 0) -> np.ndarray | N
 
 def of_product(product_id: int) -> np.ndarray | None:
     """Return the (D,) vector of the product's picture, else of its text; None without either."""
-    row = ContentEmbedding.objects.filter(product=product_id, encoder=encoders.current_name()).first()
+    encoder = encoders.encoder_if_ready()
+    row = (
+        ContentEmbedding.objects.filter(product=product_id, encoder=encoder.name).first() if encoder else None
+    )
     if row is None:
         return None
     vector = row.image_vector if row.image_vector is not None else row.text_vector
@@ -49,7 +51,10 @@ def look(vector_D: np.ndarray, *, scene: Scene, side: Literal["text", "image"]) 
 
 
 def _look(vector_D: np.ndarray, *, scene: Scene, side: str) -> Leg | None:
-    ids, vectors = _kept.get()[side]
+    encoder = encoders.encoder_if_ready()
+    if encoder is None:
+        return None
+    ids, vectors = _vectors(encoder.name, side)
     if vectors.shape[1:] != vector_D.shape:
         return None
     rows = scene.catalogue.rows_of(ids)
@@ -61,16 +66,17 @@ def _look(vector_D: np.ndarray, *, scene: Scene, side: str) -> Leg | None:
     )
 
 
-def _read(_previous: object) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    found = {}
-    for side in ("text", "image"):
+def _vectors(encoder_name: str, side: str) -> tuple[np.ndarray, np.ndarray]:
+    key = (encoder_name, side, ContentEmbedding.objects.filter(encoder=encoder_name).count())
+    if _kept.get("key" + side) != key:
         rows = ContentEmbedding.objects.filter(
-            **{"encoder": encoders.current_name(), f"{side}_vector__isnull": False}
+            **{"encoder": encoder_name, f"{side}_vector__isnull": False}
         ).values_list("product_id", f"{side}_vector")
         ids, vectors = zip(*rows, strict=True) if rows else ((), ())
         as_rows = [vector.to_numpy() if hasattr(vector, "to_numpy") else vector for vector in vectors]
-        found[side] = (np.array(ids, dtype=np.int64), np.array(as_rows, dtype=np.float32))
-    return found
+        _kept[side] = (np.array(ids, dtype=np.int64), np.array(as_rows, dtype=np.float32))
+        _kept["key" + side] = key
+    return _kept[side]
 
 
-_kept = Refreshed(_read, seconds=5.0, name="the content vectors")
+_kept: dict[str, Any] = {}

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--judged-only",
             action="store_true",
-            help="order only the products judged for a query, as ESCI does",
+            help="order only what is judged for a query, as ESCI does",
         )
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file as well")
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                     judgements,
                     judged_only=options["judged_only"],
                     least_grade=options["least_grade"],
-                    on_progress=lambda done, _total: bar.update(done - bar.n) and None,
+                    on_progress=lambda done, _total: bar.update(done - bar.n),
                 )
         except (evaluation.CannotJudge, EncoderUnavailable) as error:
             raise CommandError(str(error)) from error

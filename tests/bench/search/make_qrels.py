@@ -3,8 +3,8 @@
 `python -m tests.bench.search.make_qrels` writes queries.csv and qrels.csv beside itself, for the catalogue of
 `manage.py generate_dataset` (5,000 products, seed 7); products are named by their SKU. The same on every run.
 
-A third of the queries are hand-written (hard_queries.csv). Their `wants` are clauses, the best that a product
-meets counting: a grade, the product types, and what must hold, such as "3 lamp,clock colour=blue price<50; 1 lamp".
+A third of the queries are hand-written (hard_queries.csv). Their `wants` are clauses: a grade, the product
+types, and what must hold, such as "3 lamp,clock colour=blue price<50; 1 lamp". The best that is met counts.
 """
 
 import csv
@@ -90,7 +90,7 @@ ITEMS, RAW = catalogue()
 
 
 def made_queries() -> Iterator[Judged]:
-    """Yield the ways to ask for some products: by name, by code, by one, two and three of their properties."""
+    """Yield the ways to ask for some products: by name, by code, by one to three properties."""
     rng = np.random.default_rng(5)
     for index in rng.choice(len(ITEMS), size=NUM_TARGETS, replace=False).tolist():
         item, raw = ITEMS[index], RAW[index]
