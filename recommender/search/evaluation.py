@@ -24,7 +24,7 @@ from shop.models import Product
 from shop.visitors import Visitor
 
 METHODS = ("lexical", "dense", "fused", "final")
-DENSE_LEGS = ("text", "image")
+DENSE_LEGS = ("dense_text", "dense_image")
 COMPARED = (("fused", "lexical"), ("fused", "dense"), ("final", "fused"), ("final", "lexical"))
 DEPTH = 100  # of the lists that are judged
 MEASURES = {"ndcg@10": nDCG @ 10, "mrr": RR, "recall@10": R @ 10, "recall@100": R @ 100}

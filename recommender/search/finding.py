@@ -182,6 +182,7 @@ def _restricted(leg: Leg, *, allowed_I: np.ndarray) -> Leg:
         rows_N=leg.rows_N[kept_N],
         scores_N=leg.scores_N[kept_N],
         sure_N=leg.sure_N[kept_N],
+        exact_N=None if leg.exact_N is None else leg.exact_N[kept_N],
     )
 
 

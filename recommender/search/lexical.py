@@ -14,7 +14,6 @@ from recommender.search.requests import Leg, Scene, Understood
 from shop.models import Product
 
 NAME = "lexical"
-EXACT = 1_000.0  # an exact name or SKU scores above it
 LEG_SIZE = 240
 MAX_WORDS = 12
 
@@ -41,13 +40,15 @@ def look(understood: Understood, *, scene: Scene) -> Leg:
     found = scene.catalogue.rows_of(np.array([row[0] for row in rows], dtype=np.int64))
     kept = (found >= 0) & scene.allowed_I[found]
     sure_N = np.array([row[1] or row[2] for row in rows], dtype=bool)
-    scores_N = np.array([EXACT * row[1] + round(row[3], 6) for row in rows], dtype=np.float32)
+    scores_N = np.array([row[1] + round(row[3], 6) for row in rows], dtype=np.float32)
+    exact_N = np.array([row[1] for row in rows], dtype=bool)
     num = max(LEG_SIZE, int(np.count_nonzero(sure_N[kept])))
     return Leg(
         name=NAME,
         rows_N=found[kept][:num],
         scores_N=scores_N[kept][:num],
         sure_N=sure_N[kept][:num],
+        exact_N=exact_N[kept][:num],
     )
 
 

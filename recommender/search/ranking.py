@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recommender.search import affinity, lexical
+from recommender.search import affinity
 from recommender.search.requests import Leg, Scene, Understood
 
 # Fitted by NDCG@10 on one half of the judged queries; `sold_out` is a decision, not a fit.
 WEIGHTS = {
     "fused": 1.0,
     "lexical": 0.0,
-    "text": 0.0,
-    "image": 0.0,
+    "dense_text": 0.0,
+    "dense_image": 0.0,
     "popularity": 0.02,
     "price": 0.0,
     "sold_out": -10.0,
@@ -46,7 +46,7 @@ def order(fused: Leg, *, scene: Scene, understood: Understood, legs: Sequence[Le
 
 def groups(fused: Leg, *, legs: Sequence[Leg]) -> np.ndarray:
     """(N,) 2 for an exact name or SKU, 1 for what else is sure, 0 for the rest."""
-    exact = [leg.rows_N[leg.scores_N >= lexical.EXACT] for leg in legs if leg.name == lexical.NAME]
+    exact = [leg.rows_N[leg.exact_N] for leg in legs if leg.exact_N is not None]
     is_exact_N = np.isin(fused.rows_N, np.concatenate([*exact, np.empty(0, dtype=np.int64)]))
     return np.asarray(fused.sure_N.astype(np.int8) + (is_exact_N & fused.sure_N))
 
@@ -56,7 +56,7 @@ def features(fused: Leg, *, scene: Scene, legs: Sequence[Leg]) -> np.ndarray:
     rows_N, catalogue = fused.rows_N, scene.catalogue
     by_name = {leg.name: leg for leg in legs}
     columns = {"fused": fused.scores_N / max(float(fused.scores_N.max()), 1e-9)}
-    for name in ("lexical", "text", "image"):
+    for name in ("lexical", "dense_text", "dense_image"):
         columns[name] = _spread(by_name.get(name), rows_N=rows_N)
     most = max(float(catalogue.rating_count.max()), 1.0)
     columns["popularity"] = np.log1p(catalogue.rating_count[rows_N]) / np.log1p(most)

@@ -74,6 +74,7 @@ class Leg:
     rows_N: np.ndarray  # int64
     scores_N: np.ndarray  # float32; comparable inside the leg alone
     sure_N: np.ndarray  # bool: an exact name or SKU, or every word of the query; never below the others
+    exact_N: np.ndarray | None = None  # bool: those of `sure_N` that are first of all; None: not known
 
 
 @dataclass(frozen=True, kw_only=True)

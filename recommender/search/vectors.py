@@ -62,7 +62,10 @@ def _look(vector_D: np.ndarray, *, scene: Scene, side: str) -> Leg | None:
     scores_N = vectors[kept] @ vector_D
     best = np.argsort(-scores_N, kind="stable")[:LEG_SIZE]
     return Leg(
-        name=side, rows_N=rows[kept][best], scores_N=scores_N[best], sure_N=np.zeros(len(best), dtype=bool)
+        name=f"dense_{side}",
+        rows_N=rows[kept][best],
+        scores_N=scores_N[best],
+        sure_N=np.zeros(len(best), dtype=bool),
     )
 
 
