@@ -214,10 +214,14 @@ def search(
     """Return what find() would find for the text among all products, or among those `only`, by id."""
     request = SearchRequest(text=text)
     understood = understanding.understand(request, catalogue=catalogue)
-    everything, scene = finding.scenes(understood.filters, catalogue=catalogue, visitor=visitor)
+    seen = finding.scenes(request, understood=understood, catalogue=catalogue, visitor=visitor)
     if only is not None:
-        everything, scene = _narrowed(everything, ids=only), _narrowed(scene, ids=only)
-    return finding.look(request, understood=understood, everything=everything, scene=scene)
+        seen = finding.Scenes(
+            everything=_narrowed(seen.everything, ids=only),
+            chosen=_narrowed(seen.chosen, ids=only),
+            meant=_narrowed(seen.meant, ids=only),
+        )
+    return finding.look(request, understood=understood, seen=seen)
 
 
 def by_method(found: finding.Found) -> dict[str, Leg]:

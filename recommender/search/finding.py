@@ -32,6 +32,15 @@ OPERATORS = re.compile(r'"|(^|\s)-\w|\sor\s', re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scenes:
+    """What may be looked at, ever narrower; the same scene where nothing narrows it."""
+
+    everything: Scene  # that the visitor may see
+    chosen: Scene  # by the filters of the page
+    meant: Scene  # by those in the words as well
+
+
+@dataclass(frozen=True, kw_only=True)
 class Found:
     """What each way of looking found, and what was made of it."""
 
@@ -45,14 +54,14 @@ def find(request: SearchRequest, *, visitor: Visitor, start: int = 0, number: in
     """Return the listed products this visitor may see that answer the request, best first, and log it.
 
     The page shows `number` of them from `start` on: those are what the impression holds, and only a search's
-    first page counts as a search. While the encoder is loading, words alone answer. One query and those of
-    the shopper's affinity; one more for a page whose filters leave nothing that has every word.
+    first page counts as a search. While the encoder is loading, words alone answer. Beside what the legs and
+    the shopper's affinity cost there is no query.
     """
     began = time.perf_counter()
     catalogue = snapshot.current()
     understood = understanding.understand(request, catalogue=catalogue)
-    everything, scene = scenes(understood.filters, catalogue=catalogue, visitor=visitor)
-    found = look(request, understood=understood, everything=everything, scene=scene)
+    seen = scenes(request, understood=understood, catalogue=catalogue, visitor=visitor)
+    found = look(request, understood=understood, seen=seen)
     rows_N = sorting.in_order(found.final, sort=request.sort, catalogue=catalogue)
     num_matching = int(np.count_nonzero(found.final.sure_N))
     product_ids = catalogue.product_id[rows_N[: max(MAX_RESULTS, num_matching)]].tolist()
@@ -61,7 +70,7 @@ def find(request: SearchRequest, *, visitor: Visitor, start: int = 0, number: in
         understood=understood,
         product_ids=product_ids,
         num_matching=num_matching if by_words(request, understood=understood) else len(product_ids),
-        facets=facets.count(found.answered_N, scene=everything, filters=understood.filters),
+        facets=facets.count(found.answered_N, scene=seen.everything, filters=understood.filters),
     )
     if is_empty(request):
         return page
@@ -80,27 +89,31 @@ def clean_query(text: str) -> str:
     return " ".join(printable.split())[:MAX_QUERY_LENGTH].strip()
 
 
-def scenes(filters: Filters, *, catalogue: Snapshot, visitor: Visitor) -> tuple[Scene, Scene]:
-    """Return what the visitor may see at all, and of it what the filters let through."""
+def scenes(
+    request: SearchRequest, *, understood: Understood, catalogue: Snapshot, visitor: Visitor
+) -> Scenes:
+    """Return the scenes of a request as it was understood."""
     listed_I = filtering.listed_mask(catalogue, visitor=visitor, now=timezone.now())
     everything = Scene(catalogue=catalogue, visitor=visitor, allowed_I=listed_I)
-    if filters == Filters():
-        return everything, everything
-    return everything, replace(everything, allowed_I=listed_I & facets.mask(filters, catalogue=catalogue))
+    chosen = _filtered(everything, filters=request.filters)
+    if understood.filters == request.filters:
+        return Scenes(everything=everything, chosen=chosen, meant=chosen)
+    meant = _filtered(everything, filters=understood.filters)
+    return Scenes(everything=everything, chosen=chosen, meant=meant)
 
 
-def look(request: SearchRequest, *, understood: Understood, everything: Scene, scene: Scene) -> Found:
+def look(request: SearchRequest, *, understood: Understood, seen: Scenes) -> Found:
     """Return what every leg found and how it is ordered: by words, by picture, or else all by popularity."""
     answered_N: np.ndarray | None = None
     if request.like is not None or request.picture_D is not None:
-        legs = _by_picture(request, understood=understood, scene=scene)
+        legs = _by_picture(request, understood=understood, scene=seen.meant)
     elif understood.text:
-        legs, answered_N = _by_words(understood, everything=everything, scene=scene)
+        legs, answered_N = _by_words(understood, seen=seen)
     else:
-        legs = [_most_popular(scene)]
-        answered_N = np.flatnonzero(everything.allowed_I)
+        legs = [_most_popular(seen.meant)]
+        answered_N = np.flatnonzero(seen.everything.allowed_I)
     fused = fusion.fuse(legs)
-    final = ranking.order(fused, scene=scene, understood=understood, legs=legs)
+    final = ranking.order(fused, scene=seen.chosen, understood=understood, legs=legs)
     if answered_N is None:
         answered_N = fused.rows_N
     return Found(legs=tuple(legs), fused=fused, final=final, answered_N=answered_N)
@@ -126,22 +139,38 @@ def load_products(product_ids: Sequence[int], *, visitor: Visitor) -> list[Produ
 # The legs
 
 
-def _by_words(understood: Understood, *, everything: Scene, scene: Scene) -> tuple[list[Leg], np.ndarray]:
-    """Return the legs, and the rows with every word, whatever the filters; else those with any."""
-    unfiltered = lexical.look(understood, scene=everything)
-    words = unfiltered
-    if scene is not everything:
-        words = _restricted(unfiltered, allowed_I=scene.allowed_I)
-        if not words.sure_N.any():  # what has some of the words was cut before the filters had their say
-            words = lexical.look(understood, scene=scene)
+def _by_words(understood: Understood, *, seen: Scenes) -> tuple[list[Leg], np.ndarray]:
+    """Return the legs, and the rows with every word, whatever the filters; else those with any.
+
+    Where the filters in the words leave less than a page, what they shut out follows as what comes close.
+    """
+    unfiltered = lexical.look(understood, scene=seen.everything)
     sure_N = unfiltered.rows_N[unfiltered.sure_N]
     answered_N = sure_N if len(sure_N) else unfiltered.rows_N
+    scene = seen.meant
+    words = unfiltered if scene is seen.everything else lexical.look(understood, scene=scene)
+    if scene is not seen.chosen and np.count_nonzero(words.sure_N) < PAGE_SIZE:
+        words = _demoted(lexical.look(understood, scene=seen.chosen), but_I=scene.allowed_I)
+        scene = seen.chosen
     if len(words.rows_N) and OPERATORS.search(understood.text):  # a phrase or a minus is meant to the letter
         return [words], answered_N
     vector_D = vectors.of_text(understood.text)
     if vector_D is None:
         return [words], answered_N
     return [words, *_nearest(vector_D, scene=scene, sides=("text", "image"))], answered_N
+
+
+def _demoted(leg: Leg, *, but_I: np.ndarray) -> Leg:
+    """Return the leg with no row sure but those that the mask lets through, and these first."""
+    sure_N = leg.sure_N & but_I[leg.rows_N]
+    best = np.argsort(~sure_N, kind="stable")
+    return replace(
+        leg,
+        rows_N=leg.rows_N[best],
+        scores_N=leg.scores_N[best],
+        sure_N=sure_N[best],
+        exact_N=None if leg.exact_N is None else (leg.exact_N & sure_N)[best],
+    )
 
 
 def _by_picture(request: SearchRequest, *, understood: Understood, scene: Scene) -> list[Leg]:
@@ -175,15 +204,10 @@ def _most_popular(scene: Scene) -> Leg:
     )
 
 
-def _restricted(leg: Leg, *, allowed_I: np.ndarray) -> Leg:
-    kept_N = allowed_I[leg.rows_N]
-    return replace(
-        leg,
-        rows_N=leg.rows_N[kept_N],
-        scores_N=leg.scores_N[kept_N],
-        sure_N=leg.sure_N[kept_N],
-        exact_N=None if leg.exact_N is None else leg.exact_N[kept_N],
-    )
+def _filtered(scene: Scene, *, filters: Filters) -> Scene:
+    if filters == Filters():
+        return scene
+    return replace(scene, allowed_I=scene.allowed_I & facets.mask(filters, catalogue=scene.catalogue))
 
 
 def _without(scene: Scene, *, product_id: int) -> Scene:
