@@ -185,7 +185,7 @@ def evaluate(
     """
     visitor = visitor or Visitor(id=uuid.UUID(int=0), personalised=False)
     catalogue = snapshot.current()
-    _wait_for_vectors(catalogue, visitor=visitor)
+    wait_for_vectors(catalogue, visitor=visitor)
     query_ids = sorted(judgements.grades)
     runs: dict[str, dict[str, dict[str, float]]] = {method: {} for method in METHODS}
     for done, query_id in enumerate(query_ids, start=1):
@@ -270,7 +270,7 @@ def _narrowed(scene: Scene, *, ids: Sequence[int]) -> Scene:
     return replace(scene, allowed_I=scene.allowed_I & among_I)
 
 
-def _wait_for_vectors(catalogue: Snapshot, *, visitor: Visitor) -> None:
+def wait_for_vectors(catalogue: Snapshot, *, visitor: Visitor) -> None:
     """Return once both sides can be searched; raises CannotJudge when that does not come."""
     encoders.get_encoder()
     everything = Scene(catalogue=catalogue, visitor=visitor, allowed_I=np.ones(len(catalogue), dtype=bool))

@@ -10,9 +10,9 @@ from recommender.search.requests import Leg
 
 RRF_K = 60.0  # Cormack, Clarke and Buettcher (2009)
 # How much each leg's ranks count among what holds every word, and among the rest. Fitted on one half of the
-# judged queries (tests/bench/search/tune.py): a vector has less to say where the words have said it all.
-SURE_WEIGHTS = {"lexical": 1.0, "dense_text": 0.2, "dense_image": 0.1}
-NEAR_WEIGHTS = {"lexical": 1.0, "dense_text": 0.25, "dense_image": 0.25}
+# judged queries, by tests/bench/search/tune.py.
+SURE_WEIGHTS = {"lexical": 1.0, "dense_text": 0.5, "dense_image": 0.2}
+NEAR_WEIGHTS = {"lexical": 1.0, "dense_text": 0.25, "dense_image": 0.5}
 
 
 def fuse(legs: Sequence[Leg]) -> Leg:
