@@ -27,7 +27,7 @@ METHODS = ("lexical", "dense", "fused", "final")
 DENSE_LEGS = ("dense_text", "dense_image")
 COMPARED = (("fused", "lexical"), ("fused", "dense"), ("final", "fused"), ("final", "lexical"))
 DEPTH = 100  # of the lists that are judged
-MEASURES = {"ndcg@10": nDCG @ 10, "mrr": RR, "recall@10": R @ 10, "recall@100": R @ 100}
+MEASURES = {"ndcg@10": nDCG @ 10, "mrr": RR, "recall@10": R @ 10, "recall@100": R @ 100, "ndcg": nDCG}
 PATIENCE_SECONDS = 120.0  # for vectors that are read in the background
 Progress = Callable[[int, int], object]
 

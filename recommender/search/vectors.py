@@ -5,6 +5,7 @@
 from typing import Any, Literal
 
 import numpy as np
+from django.db.models import Count, Max
 from PIL import Image
 
 from recommender import encoders
@@ -70,7 +71,8 @@ def _look(vector_D: np.ndarray, *, scene: Scene, side: str) -> Leg | None:
 
 
 def _vectors(encoder_name: str, side: str) -> tuple[np.ndarray, np.ndarray]:
-    key = (encoder_name, side, ContentEmbedding.objects.filter(encoder=encoder_name).count())
+    stored = ContentEmbedding.objects.filter(encoder=encoder_name)
+    key = (encoder_name, side, *stored.aggregate(Count("pk"), Max("pk"), Max("created_at")).values())
     if _kept.get("key" + side) != key:
         rows = ContentEmbedding.objects.filter(
             **{"encoder": encoder_name, f"{side}_vector__isnull": False}
