@@ -17,15 +17,22 @@ from ir_measures import RR, R, nDCG
 
 from ml.intervals import Interval, interval, paired_interval
 from recommender import encoders, snapshot
-from recommender.search import finding, fusion, understanding, vectors
+from recommender.models import Interaction
+from recommender.search import affinity, finding, fusion, understanding, vectors
 from recommender.search.requests import Leg, Scene, SearchRequest
 from recommender.snapshot import Snapshot
-from shop.models import Product
-from shop.visitors import Visitor
+from shop.models import Product, User
+from shop.visitors import Visitor, visitor_of
 
 METHODS = ("lexical", "dense", "fused", "final")
+PERSONAL = "personal"  # the final order of the shoppers, where they are given
+ALLOWED_LOSS = 0.001  # of NDCG@10 by personal order: no judgement knows what shoppers gain by it
 DENSE_LEGS = ("dense_text", "dense_image")
-COMPARED = (("fused", "lexical"), ("fused", "dense"), ("final", "fused"), ("final", "lexical"))
+COMPARED = (
+    *(("fused", "lexical"), ("fused", "dense")),
+    *(("final", "fused"), ("final", "lexical"), ("personal", "final")),
+)
+GUEST = Visitor(id=uuid.UUID(int=0), personalised=False)
 DEPTH = 100  # of the lists that are judged
 MEASURES = {"ndcg@10": nDCG @ 10, "mrr": RR, "recall@10": R @ 10, "recall@100": R @ 100, "ndcg": nDCG}
 PATIENCE_SECONDS = 120.0  # for vectors that are read in the background
@@ -64,6 +71,16 @@ class Evaluation:
         """Return the bootstrap interval of one method's mean minus another's, on the same queries."""
         return paired_interval(self.values[method][measure], other_E=self.values[other][measure])
 
+    @property
+    def compared(self) -> list[tuple[str, str]]:
+        """The pairs of methods that were measured and belong side by side."""
+        return [(method, other) for method, other in COMPARED if method in self.values]
+
+    @property
+    def taste_does_no_harm(self) -> bool:
+        """Whether NDCG@10 in the shoppers' own order is as high as in everybody's."""
+        return self.mean(PERSONAL, "ndcg@10") >= self.mean("final", "ndcg@10") - ALLOWED_LOSS
+
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain values: by method and measure, then the differences with intervals."""
         figures: dict[str, Any] = {
@@ -83,7 +100,7 @@ class Evaluation:
                 }
                 for measure in MEASURES
             }
-            for method, other in COMPARED
+            for method, other in self.compared
         }
         counts = {"queries": len(self.query_ids), "judged_products_not_in_shop": self.num_unknown}
         return {**figures, "differences": compared, **counts}
@@ -172,36 +189,41 @@ def _product_ids(names: set[str]) -> dict[str, int]:
 def evaluate(
     judgements: Judgements,
     *,
-    visitor: Visitor | None = None,
+    shoppers: Sequence[Visitor] = (),
     judged_only: bool = False,
     least_grade: int = 1,
     on_progress: Progress | None = None,
 ) -> Evaluation:
-    """Return how well each method answers the queries, as a guest sees the shop unless a visitor is given.
+    """Return how well each method answers the queries, as a guest sees the shop.
 
-    With `judged_only`, each query orders the products that were judged for it and no others, as ESCI's first
-    task is measured. A product counts as found, in MRR and recall, from `least_grade` on. Nothing is logged.
+    With shoppers, one after the other asks a query too, of the products that a guest may see. With
+    `judged_only`, each query orders the products that were judged for it and no others, as ESCI's first task
+    is measured. A product counts as found, in MRR and recall, from `least_grade` on. Nothing is logged.
     Raises ml.clip.EncoderUnavailable, and CannotJudge when the vectors cannot be read.
     """
-    visitor = visitor or Visitor(id=uuid.UUID(int=0), personalised=False)
     catalogue = snapshot.current()
-    wait_for_vectors(catalogue, visitor=visitor)
+    wait_for_vectors(catalogue, visitor=GUEST)
     query_ids = sorted(judgements.grades)
-    runs: dict[str, dict[str, dict[str, float]]] = {method: {} for method in METHODS}
+    methods = (*METHODS, PERSONAL) if shoppers else METHODS
+    runs: dict[str, dict[str, dict[str, float]]] = {method: {} for method in methods}
     for done, query_id in enumerate(query_ids, start=1):
-        only = list(judgements.grades[query_id]) if judged_only else None
-        found = search(judgements.queries[query_id], visitor=visitor, catalogue=catalogue, only=only)
-        for method, leg in by_method(found).items():
+        text, only = judgements.queries[query_id], list(judgements.grades[query_id]) if judged_only else None
+        legs = by_method(search(text, visitor=GUEST, catalogue=catalogue, only=only))
+        if shoppers:
+            shopper = replace(shoppers[done % len(shoppers)], region=GUEST.region, age=GUEST.age)
+            with affinity.on_trial():
+                legs[PERSONAL] = search(text, visitor=shopper, catalogue=catalogue, only=only).final
+        for method, leg in legs.items():
             runs[method][query_id] = _as_run(leg, catalogue=catalogue)
         if on_progress:
             on_progress(done, len(query_ids))
     qrels = {query_id: _as_text(judgements.grades[query_id]) for query_id in query_ids}
     return Evaluation(
         query_ids=query_ids,
-        values={method: values_of(runs[method], qrels=qrels, least_grade=least_grade) for method in METHODS},
+        values={method: values_of(runs[method], qrels=qrels, least_grade=least_grade) for method in methods},
         zero_share={
             method: float(np.mean([not runs[method][query_id] for query_id in query_ids]))
-            for method in METHODS
+            for method in methods
         },
         kinds=judgements.kinds,
         num_unknown=judgements.num_unknown,
@@ -283,6 +305,24 @@ def wait_for_vectors(catalogue: Snapshot, *, visitor: Visitor) -> None:
     raise CannotJudge("The products have no vectors of this encoder; run: manage.py embed_content")
 
 
+# Shoppers
+
+
+def some_shoppers(number: int, *, seed: int = 0) -> list[Visitor]:
+    """Return accounts with a past that did not pause personalisation, the same ones each time; a query each.
+
+    Raises CannotJudge when there is none.
+    """
+    known = sorted(Interaction.objects.exclude(user=None).values_list("user", flat=True).distinct())
+    chosen = np.random.default_rng(seed).permutation(np.array(known, dtype=np.int64))[:number].tolist()
+    users = User.objects.in_bulk(chosen)
+    found = [visitor_of(users[pk], browser_id=uuid.UUID(int=pk)) for pk in chosen]
+    shoppers = [shopper for shopper in found if shopper.personalised]
+    if not shoppers:
+        raise CannotJudge("No account has a past to know a taste by; evaluate without --shoppers.")
+    return shoppers
+
+
 # The table
 
 
@@ -293,7 +333,7 @@ def table(evaluation: Evaluation) -> str:
         means = "".join(f"{evaluation.mean(method, name):>12.4f}" for name in MEASURES)
         lines.append(f"{method:<10}{means}{evaluation.zero_share[method]:>12.1%}")
     lines.append("")
-    for method, other in COMPARED:
+    for method, other in evaluation.compared:
         low, high = evaluation.difference(method, other)
         gain = evaluation.mean(method, "ndcg@10") - evaluation.mean(other, "ndcg@10")
         lines.append(f"NDCG@10, {method} over {other}: {gain:+.4f} [{low:+.4f}, {high:+.4f}]")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender import encoders
+from recommender import encoders, refreshing
 from recommender.documents import update_search_documents
-from recommender.models import SearchQuery
-from recommender.search import evaluation
+from recommender.interactions import record_interaction
+from recommender.models import Interaction, ModelVersion, SearchQuery
+from recommender.search import affinity, evaluation, finding, ranking
 from recommender.search.evaluation import CannotJudge, evaluate, read_judgements, values_of
+from recommender.search.requests import Scene, SearchRequest
 from shop.models import Product
+from shop.visitors import Visitor
+from tests.recommender.search.made_scenes import scene_of
 from tests.recommender.test_search import KeywordEncoder, embed
 
 MakeProduct = Callable[..., Product]
@@ -192,3 +197,86 @@ def test_a_difference_is_of_the_same_queries() -> None:
     )
     assert found.difference("fused", "lexical") == pytest.approx((0.1, 0.1))
     assert found.by_kind("lexical") == {"a": pytest.approx(0.3)}
+
+
+# The shoppers' own order
+
+
+@pytest.fixture
+def version(shop: dict[str, Product]) -> ModelVersion:
+    return ModelVersion.objects.create(status=ModelVersion.Status.ACTIVE)
+
+
+@pytest.fixture
+def shopper(alice: Any, shop: dict[str, Product]) -> Any:
+    record_interaction(
+        event_id=uuid.uuid4(),
+        visitor=Visitor(id=uuid.uuid4(), user=alice),
+        product_id=shop["Blue Cup"].pk,
+        kind=Interaction.Kind.VIEW,
+    )
+    return alice
+
+
+def judge_taste(monkeypatch: pytest.MonkeyPatch, paths: tuple[Path, Path], *, liked: int) -> None:
+    """Ask as one shopper who likes that one product alone."""
+
+    def scores(rows_N: np.ndarray, *, scene: Scene) -> np.ndarray | None:
+        return (scene.catalogue.product_id[rows_N] == liked).astype(float) if scene.visitor.user else None
+
+    monkeypatch.setattr(affinity, "scores", scores)
+    # A taste that outweighs the words, as no weight of ours lets it.
+    monkeypatch.setattr(ranking, "SURE_WEIGHTS", {**ranking.SURE_WEIGHTS, "affinity": 5.0})
+    queries, qrels = paths
+    call_command("evaluate_search", queries=queries, qrels=qrels, shoppers=1, verbosity=0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("place", "does_no_harm"), [(1, False), (0, True)])
+def test_a_taste_that_lowers_ndcg_is_kept_out_of_searches(
+    shop: dict[str, Product],
+    files: Files,
+    version: ModelVersion,
+    shopper: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+    place: int,
+    does_no_harm: bool,
+) -> None:
+    """Of two cups that answer alike, the shopper likes the one that is found first, or the other."""
+    ids = finding.find(SearchRequest(text="cup"), visitor=evaluation.GUEST).product_ids[:2]
+    grades = "query_id,product_id,grade\n1,{},3\n1,{},1\n".format(*ids)
+    judge_taste(monkeypatch, files("query_id,query\n1,cup\n", grades), liked=ids[place])
+    version.refresh_from_db()
+    assert version.orders_searches is does_no_harm
+    printed = capsys.readouterr().out
+    assert "from now on" in printed
+    assert "personal over final" in printed
+
+
+@pytest.mark.django_db
+def test_a_version_that_is_kept_out_is_asked_on_trial_alone(
+    version: ModelVersion, shopper: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[ModelVersion] = []
+    monkeypatch.setattr(affinity.item_matrix, "current", lambda version, catalogue: asked.append(version))
+    scene = scene_of(2, visitor=Visitor(id=uuid.uuid4(), user=shopper))
+    ModelVersion.objects.update(orders_searches=False)
+    refreshing.forget_everything()
+    affinity.scores(np.array([0, 1]), scene=scene)
+    assert asked == []
+    with affinity.on_trial():
+        affinity.scores(np.array([0, 1]), scene=scene)
+    assert len(asked) == 1
+
+
+@pytest.mark.django_db
+def test_without_shoppers_or_a_version_the_command_says_what_to_do(
+    shop: dict[str, Product], files: Files, request: pytest.FixtureRequest
+) -> None:
+    queries, qrels = files(QUERIES, QRELS)
+    with pytest.raises(CommandError, match="No account has a past"):
+        call_command("evaluate_search", queries=queries, qrels=qrels, shoppers=3, verbosity=0)
+    request.getfixturevalue("shopper")
+    with pytest.raises(CommandError, match="No version serves"):
+        call_command("evaluate_search", queries=queries, qrels=qrels, shoppers=3, verbosity=0)
