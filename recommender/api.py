@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from recommender import caching, quick_api
+from recommender import caching
 from recommender.models import Placement
 from recommender.plans import PLANS
 from recommender.recommendations import MAX_K, RecommendedList, recommend
@@ -45,11 +45,11 @@ class RecommendationsView(APIView):
         place = caching.look(placement, visitor=visitor, anchor_ids=anchor_ids, k=k, form=caching.BODY)
         recommended = recommend(placement, visitor=visitor, anchor=_anchor(anchor_id), k=k)
         answer = _as_json(recommended)
-        quick_api.keep(
-            place,
-            described=recommended.described,
-            body=JSONRenderer().render(answer).decode(),
-        )
+        if recommended.lasting:
+            product_ids = [product.pk for product in recommended.products]
+            caching.keep(
+                place, JSONRenderer().render(answer).decode(), product_ids=(*anchor_ids, *product_ids)
+            )
         return Response(answer)
 
 

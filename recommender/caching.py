@@ -1,14 +1,14 @@
 """Lists kept for the shopper that they were made for, for as long as nothing that they were made of changed.
 
 What is kept lies under who asked and for what, beside its state: every mark, version, rule and fact that
-it was made from. It is used only while the state is the same to the letter, and LIST_CACHE_SECONDS at most,
-since what has no mark (counts of the last minutes, what was seen too often) goes on meanwhile. Without Redis
-nothing is kept.
+it was made from, and the writing of its own products. It is used only while the state is the same to the
+letter, and LIST_CACHE_SECONDS at most, since what has no mark (counts of the last minutes, what was seen too
+often, other products) goes on meanwhile. Without Redis nothing is kept.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from recommender import rankers, redis_door, revisions, rules, snapshot, version
 from shop.visitors import Visitor
 
 FOR_ALL = (revisions.CATALOGUE, revisions.RULES, revisions.VERSION)
-LIST, BODY = "list", "body"  # what is kept: a list's description, the API's answer
+SHELF, BODY = "shelf", "body"  # what is kept: a page's shelf as HTML, the API's answer
 
 _counts: Counter[str] = Counter()
 
@@ -33,6 +33,7 @@ class Place:
     key: str
     state: str | None  # as of before the list is made; None: nothing may be kept
     found: str | None  # what was kept in this very state
+    product_ids: tuple[int, ...] = ()  # that it shows or is about
 
 
 def look(
@@ -41,7 +42,7 @@ def look(
     visitor: Visitor,
     anchor_ids: Sequence[int] = (),
     k: int,
-    form: str = LIST,
+    form: str,
     without: Sequence[int] = (),
 ) -> Place:
     """Return what is kept for the visitor, and where a new list may be kept; one round trip.
@@ -92,17 +93,20 @@ def _look(placement: str, *, key: str, names: Sequence[str], facts: str, needed:
     if marks is None or held_here is None or None in others:
         return nothing
     state = _digest(f"{marks}|{held_here}|{facts}|{others}")
-    kept_state, _, content = (held or b"").partition(b"\n")
-    found = content.decode() if kept_state == state.encode() else None
-    _counts["hits" if found is not None else "misses"] += 1
-    return Place(key=key, state=state, found=found)
+    place = _still_true(Place(key=key, state=state, found=None), held=held or b"")
+    _counts["misses" if place.found is None else "hits"] += 1
+    return place
 
 
-def keep(place: Place, content: str) -> None:
-    """Keep the content for as long as the state of the place holds; nothing where nothing may be kept."""
+def keep(place: Place, content: str, *, product_ids: Sequence[int]) -> None:
+    """Keep the content while the state of the place holds and nobody writes to the products.
+
+    Nothing is kept where nothing may be.
+    """
     if place.state is None:
         return
-    text = f"{place.state}\n{content}".encode()
+    writing = snapshot.current().writing_of(product_ids)
+    text = f"{place.state} {writing} {','.join(map(str, product_ids))}\n{content}".encode()
 
     def put(client: redis.Redis) -> None:
         client.set(place.key, text, ex=settings.LIST_CACHE_SECONDS)
@@ -118,16 +122,29 @@ def counts() -> dict[str, int]:
     return {"hits": _counts["hits"], "misses": _counts["misses"]}
 
 
+def _still_true(place: Place, *, held: bytes) -> Place:
+    """The place with what was kept there in its state, if the products are as they were then."""
+    head, _, content = held.partition(b"\n")
+    then, _, products = head.decode().partition(" ")
+    if then != place.state:
+        return place
+    writing, _, ids = products.partition(" ")
+    product_ids = tuple(int(product_id) for product_id in ids.split(",") if product_id)
+    if snapshot.current().writing_of(product_ids) != writing:
+        return place
+    return replace(place, found=content.decode(), product_ids=product_ids)
+
+
 def _held_here(placement: str) -> str | None:
     """What a list depends on that this process holds itself, as text; None while it cannot be read."""
     try:
         version = versions.serving_version()
         ranker = rankers.ranker_for(version) if version else None
         in_force = rules.fingerprint(placement, timezone.now())
-        revision = snapshot.current().revision
+        snapshot.current()
     except DatabaseError:
         return None
-    return f"{version and version.pk}|{ranker and ranker.pk}|{in_force}|{revision}"
+    return f"{version and version.pk}|{ranker and ranker.pk}|{in_force}"
 
 
 def _key(*parts: object) -> str:

@@ -13,9 +13,9 @@ from django.db.models import Avg, Count, Exists, Max, OuterRef, Q
 from django.utils import timezone
 
 from ml.data import DAY_SECONDS, KINDS, Dataset, EntityTable, Interactions
-from recommender import copying, features
+from recommender import copying, features, snapshot
 from recommender.models import ContentEmbedding, Interaction
-from shop.models import Category, Product, User
+from shop.models import Product, User
 from shop.models.catalogue import lineage
 from shop.visitors import Visitor
 
@@ -72,7 +72,8 @@ def user_features_online(visitor: Visitor) -> UserFeatures:
     numeric = _numbers_of_row(raw, timezone.now())
     if visitor.age is not None:
         numeric["age"] = float(visitor.age)
-    preferred = Category.objects.filter(pk__in=visitor.preference_ids).values_list("path", flat=True)
+    paths = snapshot.current().category_path
+    preferred = [paths[category_id] for category_id in visitor.preference_ids if category_id in paths]
     return UserFeatures(
         numeric=numeric,
         categorical={"region": visitor.region} if visitor.region else {},

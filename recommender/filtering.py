@@ -5,17 +5,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 import numpy as np
-from django.db.models import F, FloatField, Value
-from django.db.models.functions import Cast
+from django.db import connection
 
-from recommender.interactions import interactions_of
+from ml.data import MAX_HISTORY
+from recommender.interactions import HistoryRow
 from recommender.models import Interaction
 from recommender.snapshot import EVERYWHERE, Snapshot
 from shop.models import Product
 from shop.models.catalogue import ProductQuerySet
-from shop.selectors.carts import items_of
 from shop.visitors import Visitor
 
 SEEN_WINDOW = timedelta(days=30)  # a product looked at this recently is no discovery
@@ -24,7 +24,22 @@ IN_CART = "in_cart"
 Kind = Interaction.Kind
 
 
-@dataclass(frozen=True, kw_only=True)
+# Written out, since to have the ORM build it took as long as the database to answer it.
+_PAST = """
+    (SELECT true, product_id, kind, value, occurred_at FROM recommender_interaction
+     WHERE {mine} ORDER BY occurred_at DESC, id DESC LIMIT %(events)s)
+    UNION ALL
+    (SELECT false, product_id, kind, value, occurred_at FROM recommender_interaction
+     WHERE {mine} AND kind IN ('purchase', 'dislike', 'rating') ORDER BY occurred_at DESC LIMIT %(marks)s)
+    UNION ALL
+    (SELECT false, product_id, 'in_cart', NULL, added_at FROM shop_cartitem
+     WHERE cart_id IN (SELECT id FROM shop_cart WHERE {cart}) LIMIT %(marks)s)
+"""
+_GUESTS_PAST = _PAST.format(mine="visitor_id = %(whose)s AND user_id IS NULL", cart="visitor_id = %(whose)s")
+_ACCOUNTS_PAST = _PAST.format(mine="user_id = %(whose)s", cart="user_id = %(whose)s")
+
+
+@dataclass(frozen=True)
 class Mark:
     """A purchase, a dislike, a rating or a line of the cart: what a list must know of a product."""
 
@@ -38,6 +53,14 @@ class Mark:
         return self.kind == Kind.DISLIKE or (
             self.kind == Kind.RATING and self.value is not None and self.value < 3
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What a shopper did, as the user tower reads it and as lists must know it."""
+
+    history: list[HistoryRow]
+    marks: list[Mark]
 
 
 def allowed_mask(
@@ -69,25 +92,24 @@ def listed_mask(catalogue: Snapshot, *, visitor: Visitor, now: datetime) -> np.n
     return np.asarray(allowed)
 
 
-def marks_of(visitor: Visitor) -> list[Mark]:
-    """The visitor's newest purchases, dislikes and ratings, and their cart; one query, none if paused."""
+def past_of(visitor: Visitor, *, num_events: int = MAX_HISTORY) -> Past:
+    """Return what the visitor did last, newest first, and their marks; one query, none if paused.
+
+    At most `num_events` of what they did: as many as the histories of training have, so that a page sees the
+    user whom the model learnt. A guest has only what this browser did as a guest.
+    """
     if not visitor.personalised:
-        return []
-    said = (
-        interactions_of(visitor)
-        .filter(kind__in=[Kind.PURCHASE, Kind.DISLIKE, Kind.RATING])
-        .order_by("-occurred_at")
-        .values_list("product_id", "kind", "value", "occurred_at")[:MAX_MARKS]
+        return Past(history=[], marks=[])
+    query, whose = (
+        (_ACCOUNTS_PAST, str(visitor.user_id)) if visitor.user_id else (_GUESTS_PAST, visitor.id.hex)
     )
-    in_cart = (
-        items_of(visitor)
-        .order_by()
-        .values_list("product_id", Value(IN_CART), Cast(Value(None), FloatField()), F("added_at"))[:MAX_MARKS]
+    with connection.cursor() as cursor:
+        cursor.execute(query, {"whose": whose, "events": num_events, "marks": MAX_MARKS})
+        rows = sorted(cursor.fetchall(), key=itemgetter(4), reverse=True)
+    return Past(
+        history=[HistoryRow(*row) for is_event, *row in rows if is_event],
+        marks=[Mark(*row) for is_event, *row in rows if not is_event],
     )
-    rows = said.union(in_cart, all=True)
-    return [
-        Mark(product_id=product_id, kind=kind, value=value, at=at) for product_id, kind, value, at in rows
-    ]
 
 
 def rows_marked(catalogue: Snapshot, *, marks: Sequence[Mark], hides_bought: bool = True) -> np.ndarray:

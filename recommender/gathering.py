@@ -12,12 +12,12 @@ import numpy as np
 from django.db import connection
 from django.utils import timezone
 
-from ml.data import KINDS, weights_of
+from ml.data import KINDS, MAX_HISTORY, weights_of
 from ml.serving import HistoryEvent
-from recommender import filtering, interactions, item_matrix, rules, snapshot, versions
+from recommender import filtering, item_matrix, rules, snapshot, versions
 from recommender.context import Context
 from recommender.datasets import user_features_online
-from recommender.filtering import IN_CART, SEEN_WINDOW, Mark
+from recommender.filtering import IN_CART, SEEN_WINDOW, Mark, Past
 from recommender.interactions import HistoryRow
 from recommender.ladder import NAMED_ERRORS, attempt
 from recommender.models import BusinessRule, Interaction, ModelVersion
@@ -53,7 +53,7 @@ def gather(
     in_force: Sequence[BusinessRule] | None = None,
     without: Sequence[int] = (),
 ) -> Gathered:
-    """Return what the list is made from; two queries, and two more at most for an account's features.
+    """Return what the list is made from; one query, and one more at most for an account's features.
 
     `in_force` are the business rules to go by; None: those of this moment. Products `without`, by id, are
     only preferred not to be shown.
@@ -66,12 +66,13 @@ def gather(
             id=visitor.id, user=visitor.user, region=visitor.region, age=visitor.age, personalised=False
         )
     version = attempt("the active version", versions.serving_version, otherwise=None)
-    marks: Sequence[Mark] = attempt(
-        "purchases and dislikes", lambda: filtering.marks_of(visitor), otherwise=()
+    num_events = MAX_HISTORY if plan.uses_history else 0
+    past = attempt(
+        "what the shopper did",
+        lambda: filtering.past_of(visitor, num_events=num_events),
+        otherwise=Past(history=[], marks=[]),
     )
-    history: Sequence[HistoryRow] = attempt(
-        "the history", lambda: _history(plan, visitor=visitor), otherwise=()
-    )
+    history, marks = past.history, past.marks
     if in_force is None:
         in_force = attempt("the rules", lambda: rules.current(placement, now), otherwise=())
     anchors = tuple(anchor_ids)[:MAX_ANCHORS] or _own_anchors(plan, history=history, marks=marks)
@@ -155,12 +156,6 @@ def _events(history: Sequence[HistoryRow]) -> list[HistoryEvent]:
         )
         for row, weight in zip(history, weights_of(codes, values).tolist(), strict=True)
     ]
-
-
-def _history(plan: Plan, *, visitor: Visitor) -> list[HistoryRow]:
-    if not (plan.uses_history and visitor.personalised):
-        return []
-    return interactions.recent_history(visitor)
 
 
 def _vector(

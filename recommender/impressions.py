@@ -84,7 +84,7 @@ class SeenList:
     positions: list[int]
 
 
-def described(
+def record_served(
     placement: str,
     *,
     visitor: Visitor,
@@ -96,13 +96,16 @@ def described(
     reasons: Sequence[Reason | None] = (),
     features: dict[str, Any] | None = None,
     ranker_id: int | None = None,
-) -> str:
-    """Return the list as JSON, to be recorded once or each time that it is served.
+) -> uuid.UUID:
+    """Return the id of a new impression. No query, or one insert.
 
     `sources` and `reasons` are of each position; `features` is what the ranker saw, in plain lists, numbers
     and NumPy arrays, where a NaN is kept as null.
     """
+    impression_id = uuid.uuid4()
     served = {
+        "id": impression_id.hex,
+        "at": timezone.now().timestamp(),
         "placement": placement[:MAX_PLACEMENT],
         "visitor_id": visitor.id.hex,
         "user_id": visitor.user_id,
@@ -115,13 +118,7 @@ def described(
         "reasons": [reason.as_json() if reason else None for reason in reasons],
         "features": features,
     }
-    return json.dumps(_plain(served), allow_nan=False, separators=(",", ":"))
-
-
-def record_described(description: str) -> uuid.UUID:
-    """Return the id of a new impression of the list that `described` gave. No query, or one insert."""
-    impression_id = uuid.uuid4()
-    text = f'{{"id":"{impression_id.hex}","at":{timezone.now().timestamp()},{description[1:]}'
+    text = json.dumps(_plain(served), allow_nan=False, separators=(",", ":"))
     if not _handed_over(text):
         _insert([json.loads(text)])
     return impression_id
@@ -144,7 +141,7 @@ def record_seen(impression_id: uuid.UUID, *, visitor: Visitor, positions: Sequen
 
 
 def write_served(lists: Sequence[dict[str, Any]]) -> None:
-    """Insert lists as `described` does them; those that are there already stay as they are.
+    """Insert lists as `record_served` describes them; those that are there already stay as they are.
 
     One that the database refuses is logged and left out, so that it cannot hold up the others.
     """

@@ -9,7 +9,6 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from ml.data import MAX_HISTORY
 from recommender import revisions, streams
 from recommender.models import Interaction
 from shop.models import Order, Product, Review
@@ -34,7 +33,7 @@ INSERT = """
 """
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class HistoryRow:
     """One interaction as the user tower reads it."""
 
@@ -159,19 +158,6 @@ def interactions_of(visitor: Visitor) -> QuerySet[Interaction]:
     if visitor.user is None:
         return Interaction.objects.filter(visitor_id=visitor.id, user__isnull=True)
     return Interaction.objects.filter(user=visitor.user)
-
-
-def recent_history(visitor: Visitor, *, limit: int = MAX_HISTORY) -> list[HistoryRow]:
-    """Return what the visitor did last, newest first; a guest sees only what this browser did as a guest.
-
-    As long as the histories of training, so that a page sees the user whom the model learnt.
-    """
-    columns = (
-        interactions_of(visitor)
-        .order_by("-occurred_at", "-id")
-        .values("product_id", "kind", "value", "occurred_at")
-    )
-    return [HistoryRow(**row) for row in columns[:limit]]
 
 
 def _checked_kind(kind: str) -> str:

@@ -1,10 +1,10 @@
 """The API's answers that are ready: sent before sessions, policies and the REST framework are gone through.
 
 It answers only what the full way would answer alike, from what is kept for this very shopper; everything
-else, errors included, goes the full way, which keeps its answer for the next call.
+else, errors included, goes the full way, which keeps its answer for the next call. The same answer given
+again is the same impression.
 """
 
-import uuid
 from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
@@ -18,8 +18,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.functional import SimpleLazyObject
 
-from recommender import caching, impressions, throttling
-from recommender.ladder import attempt
+from recommender import caching, throttling
 from recommender.models import Placement
 from shop.visitors import read_browser_id, read_visitor
 
@@ -95,15 +94,14 @@ def _by_visitor(
     if visitor.user_id is None:
         return _served(place.found, caller=f"visitor:{visitor.id}")
     if by_session is not None:
-        caching.keep(by_session, place.found)
+        caching.keep(by_session, place.found, product_ids=place.product_ids)
     return _served(place.found, caller=f"user:{visitor.user_id}")
 
 
 def _served(content: str, *, caller: str) -> HttpResponse:
     if not throttling.may_call(caller, known=True):
         return _too_many()
-    described, _, rest = content.partition("\n")
-    return HttpResponse(_spliced(_recorded(described), rest), content_type=JSON, headers=HEADERS)
+    return HttpResponse(content, content_type=JSON, headers=HEADERS)
 
 
 @lru_cache(maxsize=50_000)
@@ -128,12 +126,6 @@ def _cached_session(session_key: str) -> str:
     return caches["default"].make_key(SessionStore(session_key).cache_key)
 
 
-def keep(place: caching.Place, *, described: str, body: str) -> None:
-    """Keep an answer, with what is recorded each time that it is served; `described` is "" for nothing."""
-    _, _, rest = body.partition(",")  # what follows the impression's id, which comes first
-    caching.keep(place, f"{described}\n{rest}")
-
-
 @lru_cache(maxsize=4096)
 def read_query(query: str) -> Asked | None:
     """Return what is asked; None for what the full way must look at, such as errors."""
@@ -154,17 +146,6 @@ def read_query(query: str) -> Asked | None:
 def _takes_json(request: HttpRequest) -> bool:
     accepted = request.META.get("HTTP_ACCEPT", "*/*")
     return len(request.META.get("QUERY_STRING", "")) <= MAX_QUERY and ("*/*" in accepted or JSON in accepted)
-
-
-def _recorded(described: str) -> uuid.UUID:
-    no_impression = uuid.uuid4()
-    if not described:
-        return no_impression
-    return attempt("the impression", lambda: impressions.record_described(described), otherwise=no_impression)
-
-
-def _spliced(impression_id: uuid.UUID, rest: str) -> str:
-    return f'{{"impression_id":"{impression_id}",{rest}'
 
 
 def _too_many() -> HttpResponse:

@@ -1,13 +1,12 @@
 """recommend(): the only door to a list of products for a visitor."""
 
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommender import caching, diversity, feature_logs, filtering, impressions, ranking, rules, seasons
+from recommender import diversity, feature_logs, filtering, impressions, ranking, rules, seasons
 from recommender.candidates import Candidate, RankedList, Reason
 from recommender.context import Context
 from recommender.gathering import Gathered, gather
@@ -39,8 +38,7 @@ class RecommendedList:
     version_id: int | None  # the version that proposed some of it; None when the model had no part
     sources: list[str]  # of each product
     reasons: list[Reason | None]  # of each product
-    state: str = ""  # the same for a list that is as it was, its products' names included; "" when not kept
-    described: str = ""  # as impressions keep it; "" for an empty list, and for one of nobody to write down
+    lasting: bool = True  # may be shown again under its impression id: nothing of it failed to be written
 
 
 @dataclass(kw_only=True)
@@ -80,16 +78,8 @@ def recommend(
     k outside 1 to 100.
     """
     about = [*([anchor] if anchor else []), *anchors]
-    _checked_plan(placement, about=about, k=k)
-    anchor_ids = list(dict.fromkeys(product.pk for product in about))
-    place = caching.look(placement, visitor=visitor, anchor_ids=anchor_ids, k=k, without=without)
-    kept = place.found and _shown_again(place.found, visitor=visitor)
-    if kept:
-        return replace(kept, state=f"{place.key} {place.state}")
     made = _made(placement, visitor=visitor, about=about, k=k, in_force=None, without=without)
-    described = _described(made)
-    caching.keep(place, described)
-    return _recorded(_listed(made.page, context=made.context), described=described, visitor=visitor)
+    return _recorded(_listed(made.page, context=made.context), made=made)
 
 
 def preview(
@@ -237,12 +227,12 @@ def _extend(page: _Page, *, pool: Sequence[Candidate], context: Context) -> None
 
 
 def load_cards(product_ids: Sequence[int], *, visitor: Visitor) -> dict[int, Product]:
-    """Return those of the products that can be bought now, by this visitor, with pictures; two queries.
+    """Return those of the products that can be bought now, by this visitor; one query.
 
     The database's last word: what was sold out since the snapshot is not among them. The visitor's history
     needs none, since it was read for this very list.
     """
-    products = filtering.buyable(visitor).select_related("category").prefetch_related("images")
+    products = filtering.buyable(visitor).select_related("category")
     return {product.pk: product for product in products.filter(pk__in=product_ids)}
 
 
@@ -264,49 +254,27 @@ def _listed(page: _Page, *, context: Context) -> RecommendedList:
     )
 
 
-def _described(made: _Made) -> str:
-    served, context = _listed(made.page, context=made.context), made.context
-    product_ids = [product.pk for product in served.products]
-    return impressions.described(
+def _recorded(listed: RecommendedList, *, made: _Made) -> RecommendedList:
+    """The list with the id of its new impression; none is made of an empty list or for who paused."""
+    if not listed.products or not made.context.visitor.personalised:
+        return listed
+    impression_id = attempt("the impression", lambda: _record(listed, made=made), otherwise=None)
+    if impression_id is None:
+        return replace(listed, lasting=False)
+    return replace(listed, impression_id=impression_id)
+
+
+def _record(listed: RecommendedList, *, made: _Made) -> uuid.UUID:
+    context, product_ids = made.context, [product.pk for product in listed.products]
+    return impressions.record_served(
         context.placement,
         visitor=context.visitor,
         product_ids=product_ids,
-        source=served.source,
-        version_id=served.version_id,
+        source=listed.source,
+        version_id=listed.version_id,
         anchor_id=context.anchor_ids[0] if context.anchor_ids else None,
-        sources=served.sources,
-        reasons=served.reasons,
+        sources=listed.sources,
+        reasons=listed.reasons,
         ranker_id=made.ranked.ranker_id,
         features=feature_logs.to_log(made.ranked, product_ids=product_ids),
     )
-
-
-def _recorded(listed: RecommendedList, *, described: str, visitor: Visitor) -> RecommendedList:
-    """The list with the id of its new impression; none is made of an empty list or for who paused."""
-    if not listed.products or not visitor.personalised:
-        return listed
-    impression_id = attempt(
-        "the impression",
-        lambda: impressions.record_described(described),
-        otherwise=listed.impression_id,
-    )
-    return replace(listed, impression_id=impression_id, described=described)
-
-
-def _shown_again(described: str, *, visitor: Visitor) -> RecommendedList | None:
-    """The kept list as an impression of its own, its cards read anew; None where one can be shown no more."""
-    kept = json.loads(described)
-    product_ids = kept["product_ids"]
-    cards = load_cards(product_ids, visitor=visitor) if product_ids else {}
-    if len(cards) < len(product_ids):
-        return None
-    listed = RecommendedList(
-        impression_id=uuid.uuid4(),
-        placement=kept["placement"],
-        products=[cards[product_id] for product_id in product_ids],
-        source=kept["source"],
-        version_id=kept["version_id"],
-        sources=kept["sources"],
-        reasons=[Reason(**reason) if reason else None for reason in kept["reasons"]],
-    )
-    return _recorded(listed, described=described, visitor=visitor)

@@ -73,6 +73,7 @@ class Snapshot:
     region_names: tuple[str, ...]  # those from the 64th on share the last bit
     released_at: np.ndarray  # (I,) float64, seconds since 1970
     attributes: tuple[tuple[str, ...], ...]  # of each product, as "name=value" in lower case
+    written: np.ndarray  # (I,) int64: another number whenever the row was written
 
     def __len__(self) -> int:
         return len(self.product_id)
@@ -90,6 +91,12 @@ class Snapshot:
         roots = tuple(f"{self.category_path[pk]}/" for pk in category_ids if pk in self.category_path)
         within = [pk for pk, path in self.category_path.items() if f"{path}/".startswith(roots)]
         return np.isin(self.category_id, np.array(within, dtype=np.int64))
+
+    def writing_of(self, product_ids: Sequence[int]) -> str:
+        """A text that differs as soon as one of the products was written to, or is no longer here."""
+        rows = self.rows_of(np.array(product_ids, dtype=np.int64))
+        written = np.where(rows >= 0, self.written[rows], -1) if len(self) else rows
+        return blake2b(written.tobytes(), digest_size=8).hexdigest()
 
     @cached_property
     def ids_digest(self) -> str:
@@ -145,6 +152,7 @@ def _load(previous: _Loaded | None) -> _Loaded:
         regions=regions,
         region_names=region_names,
         attributes=tuple(text[2] for text in texts),
+        written=(marks[:, 0] << 32) + marks[:, 1],
         **columns,
     )
     return _Loaded(catalogue=catalogue, marks=marks, texts=texts)

@@ -121,7 +121,7 @@ class Env(BaseSettings):
     CLIP_PRETRAINED: str = Field("", description="An open_clip weights tag or a file, for CLIP_MODEL.")
 
     LIST_CACHE_SECONDS: int = Field(
-        300,
+        900,
         ge=0,
         le=3600,
         description="How long a list is kept for its shopper while nothing it is made of changes; 0: not.",

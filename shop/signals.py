@@ -12,7 +12,7 @@ order_placed = Signal()  # order (with items)
 review_submitted = Signal()  # review
 visitor_logged_in = Signal()  # visitor (with user set): the guest's history joins the user
 
-# Without a visitor: products or categories are not what they were; sent inside the transaction, if any.
+# Without a visitor: products or categories were edited, or something sold out; sent inside the transaction.
 catalogue_changed = Signal()
 
 # An account is not what it was: its profile, its password, its rights. Carries `user_id`.

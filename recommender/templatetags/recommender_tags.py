@@ -1,14 +1,17 @@
 """Template tags that put recommendations on the shop's pages."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django import template
-from django.template import Context
+from django.db.models import prefetch_related_objects
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.template import Context, loader
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 
-from recommender import reasons
+from recommender import caching, reasons
 from recommender.candidates import Reason
 from recommender.models import Placement
 from recommender.recommendations import RecommendedList, recommend
@@ -18,9 +21,8 @@ from shop.selectors.carts import CartView
 from shop.visitors import Visitor
 
 register = template.Library()
-SHELF = "recommender/_shelf.html"
-WORDS_FRESH_SECONDS = 60  # what is new ages by the clock
-MOST_KEPT_WORDS = 10_000
+TEMPLATE = "recommender/_shelf.html"
+CSRF_MARK, ADDRESS_MARK = "\x02token\x02", "\x02address\x02"  # no text of a shop holds such a sign
 LINE = 24  # characters of a card's reason that fit on one line of the narrowest card
 # What stands on the page already is in these only when there is nothing else. The others list facts.
 SHOWS_OTHERS = frozenset(
@@ -49,9 +51,6 @@ SAID_BY_HEADING = {
 }
 
 
-_kept_words: dict[tuple[str, int], list[str]] = {}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """A product, and why it is here."""
@@ -66,56 +65,56 @@ def shown_here(context: Context) -> str:
     return shown_products.written(shown_products.of(context["request"]))
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def for_you(context: Context, k: int = 12) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def for_you(context: Context, k: int = 12) -> SafeString:
     """Show k products for whoever is looking at the page."""
     return _shelf(context, Placement.HOME_FOR_YOU, k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def because_you_viewed(context: Context, k: int = 6) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def because_you_viewed(context: Context, k: int = 6) -> SafeString:
     """Show k products like one that the visitor viewed."""
     return _shelf(context, Placement.HOME_BECAUSE_YOU_VIEWED, k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def trending(context: Context, k: int = 6) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def trending(context: Context, k: int = 6) -> SafeString:
     """Show k products that many look at these days."""
     return _shelf(context, Placement.HOME_TRENDING, k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def new_arrivals(context: Context, k: int = 6) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def new_arrivals(context: Context, k: int = 6) -> SafeString:
     """Show k products of the latest."""
     return _shelf(context, Placement.HOME_NEW_ARRIVALS, k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def recently_viewed(context: Context, k: int = 6) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def recently_viewed(context: Context, k: int = 6) -> SafeString:
     """Show up to k products that the visitor looked at."""
     return _shelf(context, Placement.HOME_RECENTLY_VIEWED, k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def buy_again(context: Context, k: int = 6) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def buy_again(context: Context, k: int = 6) -> SafeString:
     """Show up to k products that the visitor bought and may want once more."""
     return _shelf(context, Placement.HOME_BUY_AGAIN, k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def similar_products(context: Context, product: Product, k: int = 6) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def similar_products(context: Context, product: Product, k: int = 6) -> SafeString:
     """Show k products like this one."""
     return _shelf(context, Placement.PRODUCT_SIMILAR, anchors=[product], k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def bought_together(context: Context, product: Product, k: int = 6) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def bought_together(context: Context, product: Product, k: int = 6) -> SafeString:
     """Show up to k products that were bought with this one."""
     return _shelf(context, Placement.PRODUCT_BOUGHT_TOGETHER, anchors=[product], k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def cart_ideas(context: Context, cart: CartView, k: int = 6) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def cart_ideas(context: Context, cart: CartView, k: int = 6) -> SafeString:
     """Show k products that go with what is in the cart; some to begin with when it is empty."""
     if not cart.lines:
         return _shelf(context, Placement.CART_EMPTY, k=k)
@@ -123,56 +122,78 @@ def cart_ideas(context: Context, cart: CartView, k: int = 6) -> dict[str, Any]:
     return _shelf(context, Placement.CART_COMPLEMENTS, anchors=anchors, k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def search_ideas(context: Context, k: int = 12) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def search_ideas(context: Context, k: int = 12) -> SafeString:
     """Show k products to somebody whose search found nothing."""
     return _shelf(context, Placement.SEARCH_EMPTY, k=k)
 
 
-@register.inclusion_tag(SHELF, takes_context=True)
-def order_next(context: Context, order: Order, k: int = 6) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def order_next(context: Context, order: Order, k: int = 6) -> SafeString:
     """Show k products to somebody who has just bought."""
     anchors = [item.product for item in order.items.all()]
     return _shelf(context, Placement.ORDER_NEXT, anchors=anchors, k=k)
 
 
-def _shelf(
-    context: Context, placement: Placement, *, k: int, anchors: Sequence[Product] = ()
-) -> dict[str, Any]:
+def _shelf(context: Context, placement: Placement, *, k: int, anchors: Sequence[Product] = ()) -> SafeString:
+    """Return the shelf's HTML: the one that is kept for the visitor, or a new one."""
     request = context["request"]
-    visitor = request.visitor
     without = shown_products.of(request) if placement in SHOWS_OTHERS else ()
-    recommended = recommend(placement, visitor=visitor, anchors=anchors, k=k, without=without)
-    shown_products.remember(request, (product.pk for product in recommended.products))
+    anchor_ids = [anchor.pk for anchor in anchors]
+    place = caching.look(
+        placement,
+        visitor=request.visitor,
+        anchor_ids=anchor_ids,
+        k=k,
+        without=without,
+        form=caching.SHELF,
+    )
+    html, product_ids = place.found, place.product_ids[len(anchor_ids) :]
+    if html is None:
+        recommended = recommend(placement, visitor=request.visitor, anchors=anchors, k=k, without=without)
+        product_ids = tuple(product.pk for product in recommended.products)
+        html = _rendered(recommended, anchors=anchors, visitor=request.visitor)
+        if recommended.lasting:
+            caching.keep(place, html, product_ids=(*anchor_ids, *product_ids))
+    shown_products.remember(request, product_ids)
+    return _with_own(html, request=request)
+
+
+def _rendered(recommended: RecommendedList, *, anchors: Sequence[Product], visitor: Visitor) -> str:
+    """Return the shelf's HTML, with marks where each page writes something of its own."""
+    prefetch_related_objects(recommended.products, "images")
     words = _words(recommended, anchors=anchors, visitor=visitor)
     heading = _heading(recommended, words=words)
     said = (heading, SAID_BY_HEADING.get(heading))
     words = ["" if why in said else why for why in words]
-    return {
-        "request": request,
-        "csrf_token": context.get("csrf_token"),
-        "visitor": visitor,
-        "recommended": recommended,
-        "heading": heading,
-        "lines": 1 + (len(max(words, key=len)) > LINE) if any(words) else 0,
-        "cards": [
-            Card(product=product, why=why) for product, why in zip(recommended.products, words, strict=True)
-        ],
-    }
+    return loader.render_to_string(
+        TEMPLATE,
+        {
+            "csrf_token": CSRF_MARK,
+            "address": ADDRESS_MARK,
+            "visitor": visitor,
+            "recommended": recommended,
+            "heading": heading,
+            "lines": 1 + (len(max(words, key=len)) > LINE) if any(words) else 0,
+            "cards": [
+                Card(product=product, why=why)
+                for product, why in zip(recommended.products, words, strict=True)
+            ],
+        },
+    )
+
+
+def _with_own(html: str, *, request: HttpRequest) -> SafeString:
+    if CSRF_MARK in html:
+        html = html.replace(CSRF_MARK, get_token(request))
+        html = html.replace(ADDRESS_MARK, escape(request.get_full_path()))
+    return mark_safe(html)  # noqa: S308 - the template escaped it
 
 
 def _words(recommended: RecommendedList, *, anchors: Sequence[Product], visitor: Visitor) -> list[str]:
-    """Return why each product is there; of a kept list once, since its state covers what the words tell."""
-    key = (recommended.state, int(time.time() / WORDS_FRESH_SECONDS))
-    if recommended.state and key in _kept_words:
-        return list(_kept_words[key])
+    """Return why each product is there."""
     given = [None if _names_anchor(reason, anchors=anchors) else reason for reason in recommended.reasons]
-    words = reasons.in_words(given, products=recommended.products, visitor=visitor)
-    if recommended.state:
-        if len(_kept_words) >= MOST_KEPT_WORDS:
-            _kept_words.clear()
-        _kept_words[key] = words
-    return list(words)
+    return reasons.in_words(given, products=recommended.products, visitor=visitor)
 
 
 def _names_anchor(reason: Reason | None, *, anchors: Sequence[Product]) -> bool:

@@ -35,6 +35,8 @@ SORTS = {
 }
 PICTURES_FRESH_SECONDS = 60
 RATED_FRESH_SECONDS = 5
+RATED_SPARE = 4  # times as many as are shown
+OLDEST = 32_767  # the column holds no more
 BRANDS_SHOWN = 20
 REVIEWS_SHOWN = 20
 
@@ -113,18 +115,22 @@ def _with_pictures(categories: QuerySet[Category]) -> list[Category]:
 def well_rated(visitor: Visitor, *, limit: int) -> list[Product]:
     """Return products in stock that many shoppers rated, and rated at four stars or more.
 
-    The same for all of a region and an age; read anew every few seconds in each process.
+    Read anew every few seconds in each process, and then for every age at once: those that are too young
+    for one of them get the next, as long as there are some to spare.
     """
     if connection.in_atomic_block:
         return _well_rated(visitor.region, visitor.age, limit)
     moment = int(time.monotonic() / RATED_FRESH_SECONDS)
-    return well_rated_as_of(moment, region=visitor.region, age=visitor.age, limit=limit)
+    best = well_rated_as_of(moment, region=visitor.region, number=RATED_SPARE * limit)
+    shown = [product for product in best if product.min_age <= (visitor.age or 0)][:limit]
+    enough = len(shown) == limit or len(best) < RATED_SPARE * limit
+    return shown if enough else _well_rated(visitor.region, visitor.age, limit)
 
 
-@lru_cache(maxsize=500)
-def well_rated_as_of(moment: int, *, region: str, age: int | None, limit: int) -> list[Product]:
-    """Return the well rated; `moment` is part of the cache key alone."""
-    return _well_rated(region, age, limit)
+@lru_cache(maxsize=100)
+def well_rated_as_of(moment: int, *, region: str, number: int) -> list[Product]:
+    """Return the well rated of a region, for the oldest; `moment` is part of the cache key alone."""
+    return _well_rated(region, OLDEST, number)
 
 
 def _well_rated(region: str, age: int | None, limit: int) -> list[Product]:

@@ -124,7 +124,8 @@ def _take_stock(lines: list[CartItem]) -> None:
     for line in lines:
         line.product.stock -= line.quantity
     Product.objects.bulk_update([line.product for line in lines], ["stock"])
-    catalogue_changed.send(Product)
+    if not all(line.product.stock for line in lines):
+        catalogue_changed.send(Product)
 
 
 def _write_order(lines: list[CartItem], *, visitor: Visitor, number: uuid.UUID, delivery: Delivery) -> Order:

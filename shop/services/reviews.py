@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.db import transaction
 
 from shop.models import Product, Review
-from shop.signals import catalogue_changed, review_submitted
+from shop.signals import review_submitted
 from shop.visitors import Visitor
 
 
@@ -30,7 +30,6 @@ def submit_review(
     locked.rating = mean_with(rating, mean=locked.rating, count=locked.rating_count)
     locked.rating_count += 1
     locked.save(update_fields=["rating", "rating_count"])
-    catalogue_changed.send(Product)
     review_submitted.send(Review, visitor=visitor, review=review)
     return review
 

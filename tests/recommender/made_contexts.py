@@ -39,6 +39,7 @@ def made_catalogue(number: int = 40, **columns: Any) -> Snapshot:
         "region_names": (),
         "released_at": np.full(number, NOW.timestamp() - 400 * 86_400),
         "attributes": tuple(("colour=blue",) if row % 3 == 0 else () for row in rows),
+        "written": rows.astype(np.int64),
     }
     return Snapshot(**{**values, **columns})
 

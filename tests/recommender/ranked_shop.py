@@ -12,7 +12,7 @@ from ml.ranking.features import FEATURES
 from ml.ranking.lists import RankingLists
 from ml.ranking.neighbours import Neighbours
 from ml.ranking.rankers import SecondStage
-from recommender import interactions, rankers
+from recommender import filtering, rankers
 from recommender.candidates import Candidate
 from recommender.context import Context
 from recommender.models import ItemEmbedding, ModelVersion, Placement, Ranker
@@ -50,6 +50,7 @@ def snapshot_of_shop() -> Snapshot:
         region_names=(),
         released_at=column(np.float64, lambda product: product.released_at.timestamp()),
         attributes=tuple(() for _ in products),
+        written=column(np.int64, lambda product: 0),
     )
 
 
@@ -71,7 +72,7 @@ def context_for(
         now=timezone.now(),
         anchor_ids=(),
         version=version,
-        history=interactions.recent_history(visitor),
+        history=filtering.past_of(visitor).history,
         catalogue=catalogue,
         allowed=np.ones(len(catalogue), dtype=bool),
         user_vector=user_vector,

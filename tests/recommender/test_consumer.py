@@ -65,8 +65,7 @@ def turn() -> Consumer:
 def serve(visitor: Visitor, *products: Any, **fields: Any) -> uuid.UUID:
     ids = [product.pk for product in products]
     given = {"source": "trending", "version_id": None, **fields}
-    described = impressions.described("home_for_you", visitor=visitor, product_ids=ids, **given)
-    return impressions.record_described(described)
+    return impressions.record_served("home_for_you", visitor=visitor, product_ids=ids, **given)
 
 
 # Interactions

@@ -24,7 +24,7 @@ def did(visitor, product, kind, value=None):
 def mask_of(visitor):
     """The catalogue as it is now, and the rows of it that the visitor may be shown."""
     snapshot.forget()
-    catalogue, marks = snapshot.current(), filtering.marks_of(visitor)
+    catalogue, marks = snapshot.current(), filtering.past_of(visitor).marks
     return catalogue, filtering.allowed_mask(catalogue, visitor=visitor, marks=marks, now=timezone.now())
 
 
@@ -144,4 +144,4 @@ def test_the_marks_of_who_did_very_much_are_read_to_a_limit(visitor, make_produc
     products = [make_product(str(n)) for n in range(3)]
     for product in products:
         did(visitor, product, Kind.PURCHASE, 1)
-    assert [mark.product_id for mark in filtering.marks_of(visitor)] == [products[2].pk, products[1].pk]
+    assert [mark.product_id for mark in filtering.past_of(visitor).marks] == [products[2].pk, products[1].pk]

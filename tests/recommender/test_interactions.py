@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from ml.data import KINDS
 from recommender import interactions
-from recommender.interactions import recent_history, record_interaction
+from recommender.filtering import past_of
+from recommender.interactions import record_interaction
 from recommender.models import Interaction
 from shop.models import Category, Order, OrderItem, Product, Review, User
 from shop.visitors import Visitor
@@ -162,7 +163,7 @@ def test_recent_history_is_newest_first_and_limited(mug: Product, alice: User) -
     visitor, now = Visitor(id=uuid.uuid4(), user=alice), timezone.now()
     for hours, kind in ((3, "view"), (1, "click"), (2, "dislike")):
         view(mug, visitor, kind=kind, occurred_at=now - timedelta(hours=hours))
-    rows = recent_history(visitor, limit=2)
+    rows = past_of(visitor, num_events=2).history
     assert [(row.product_id, row.kind) for row in rows] == [(mug.pk, "click"), (mug.pk, "dislike")]
 
 
@@ -171,12 +172,12 @@ def test_recent_history_is_as_long_as_what_the_model_learns_from(mug: Product, a
     Interaction.objects.bulk_create(
         Interaction(user=alice, product=mug, kind="view", occurred_at=now) for _ in range(60)
     )
-    assert len(recent_history(Visitor(id=uuid.uuid4(), user=alice))) == 60
+    assert len(past_of(Visitor(id=uuid.uuid4(), user=alice)).history) == 60
 
 
 def test_a_guest_does_not_see_what_a_user_did_on_the_same_browser(mug: Product, alice: User) -> None:
     browser = guest()
     view(mug, Visitor(id=browser.id, user=alice))
-    assert recent_history(browser) == []
+    assert past_of(browser).history == []
     view(mug, browser, kind="click")
-    assert [row.kind for row in recent_history(browser)] == ["click"]
+    assert [row.kind for row in past_of(browser).history] == ["click"]

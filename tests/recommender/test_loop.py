@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from recommender import interactions, versions
+from recommender import filtering, interactions, versions
 from recommender.gathering import user_vector
 from recommender.models import ModelVersion, Placement
 from recommender.recommendations import RecommendedList, recommend
@@ -49,7 +49,7 @@ def num_below(category: str, *, recommended: RecommendedList) -> int:
 
 
 def vector_now(visitor: Visitor, *, version: ModelVersion) -> np.ndarray:
-    vector = user_vector(version, visitor=visitor, history=interactions.recent_history(visitor))
+    vector = user_vector(version, visitor=visitor, history=filtering.past_of(visitor).history)
     assert vector is not None
     return vector
 

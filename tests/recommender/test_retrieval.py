@@ -229,7 +229,7 @@ def test_the_filters_of_a_visitor_hold_in_a_source(context, shop):
     allowed = filtering.allowed_mask(
         context.catalogue,
         visitor=context.visitor,
-        marks=filtering.marks_of(context.visitor),
+        marks=filtering.past_of(context.visitor).marks,
         now=context.now,
     )
     assert "Mug 0" not in names(context, SOURCES["two_tower"](replace(context, allowed=allowed), 8))

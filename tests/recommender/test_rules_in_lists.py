@@ -36,7 +36,7 @@ def no_impressions(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("An impression was written.")
 
-    monkeypatch.setattr(impressions, "record_described", refuse)
+    monkeypatch.setattr(impressions, "record_served", refuse)
 
 
 def names(visitor: Visitor, *, placement: str = "home_for_you", k: int = 6) -> list[str]:
