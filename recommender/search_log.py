@@ -111,10 +111,9 @@ def plain_filters(filters: Any) -> dict[str, Any]:
 
 
 def _impression(asked: Asked, *, visitor: Visitor) -> uuid.UUID:
-    described = impressions.described(
+    return impressions.record_served(
         PLACEMENT, visitor=visitor, product_ids=asked.shown_ids, source=PLACEMENT, version_id=None
     )
-    return impressions.record_described(described)
 
 
 def _row(asked: Asked, *, visitor: Visitor, impression_id: uuid.UUID | None) -> dict[str, Any]:

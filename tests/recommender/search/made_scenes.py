@@ -34,6 +34,7 @@ def scene_of(number: int, *, visitor: Visitor = GUEST, **columns: Any) -> Scene:
         "region_names": (),
         "released_at": np.zeros(number),
         "attributes": ((),) * number,
+        "written": np.zeros(number, dtype=np.int64),
     }
     given = {name: np.array(values) for name, values in columns.items()}
     known = {field.name for field in fields(Snapshot)}
