@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 import numpy as np
 
-from recommender import gathering, interactions, item_matrix, versions
+from recommender import filtering, gathering, item_matrix, versions
 from recommender.ladder import attempt
 from recommender.search.requests import Scene
 from recommender.versions import ArtifactError
@@ -45,7 +45,7 @@ def _scores(rows_N: np.ndarray, *, scene: Scene) -> np.ndarray | None:
     vectors_ID = item_matrix.current(version, catalogue=scene.catalogue)
     if vectors_ID is None:
         return None
-    history = interactions.recent_history(scene.visitor)
+    history = filtering.past_of(scene.visitor).history
     user_D = gathering.user_vector(version, visitor=scene.visitor, history=history)
     if user_D is None:
         return None
