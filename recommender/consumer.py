@@ -19,7 +19,7 @@ from django.db import DataError, Error, close_old_connections
 from django.db.models import Min
 from django.utils import timezone
 
-from recommender import counting, features, impressions, redis_door, streams, window_features
+from recommender import counting, features, impressions, redis_door, search_log, streams, window_features
 from recommender.counting import SECONDS, Event, actor_of
 from recommender.models import Interaction
 from recommender.streams import Entry
@@ -145,6 +145,9 @@ def _handle_together(client: redis.Redis, entries: Sequence[Entry], *, now: date
     served = [entry.content for entry in entries if "product_ids" in entry.content]
     if served:
         impressions.write_served(served)
+    searches = [entry.content[search_log.MARK] for entry in entries if search_log.MARK in entry.content]
+    if searches:
+        search_log.write(searches)
     seen = [entry for entry in entries if "positions" in entry.content]
     waiting = _handle_seen(client, seen, now=now) if seen else set()
     told = [entry for entry in entries if entry.stream == streams.INTERACTIONS]

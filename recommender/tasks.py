@@ -4,7 +4,7 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 
 from ml.ranking.rankers import KINDS
-from recommender import co_purchases, content, impressions, ranker_training, runs, training
+from recommender import co_purchases, content, impressions, ranker_training, runs, search_log, training
 from recommender.models import TrainingRun
 from shop.embedded import ServiceError
 
@@ -46,8 +46,9 @@ def update_content_embeddings() -> None:
 
 @shared_task
 def purge_impressions() -> None:
-    """Delete the lists that were shown longer ago than they are kept."""
+    """Delete the lists and the searches of longer ago than they are kept."""
     impressions.purge()
+    search_log.purge()
 
 
 @shared_task

@@ -14,7 +14,7 @@ from django.utils import timezone
 from recommender import features, forgetting, revisions
 from recommender.interactions import interactions_of
 from recommender.ladder import attempt
-from recommender.models import Impression, Interaction, Recommendation, UserEmbedding
+from recommender.models import Impression, Interaction, Recommendation, SearchQuery, UserEmbedding
 from recommender.redis_door import RedisAway
 from shop.models import Order, Profile, Review, User
 from shop.selectors.carts import items_of
@@ -31,6 +31,7 @@ class Holdings:
     lists_shown: int
     products_shown: int
     products_seen: int
+    searches: int
     vectors: int
     lists_made_ahead: int
     orders: int
@@ -48,8 +49,17 @@ def events_of(visitor: Visitor) -> QuerySet[Interaction]:
 
 def impressions_of(visitor: Visitor) -> QuerySet[Impression]:
     """Return the lists that the account was shown, here as a guest too; of a guest, those of this browser."""
+    return Impression.objects.filter(_is_of(visitor))
+
+
+def searches_of(visitor: Visitor) -> QuerySet[SearchQuery]:
+    """Return the searches of the account, here as a guest too; of a guest, those of this browser."""
+    return SearchQuery.objects.filter(_is_of(visitor))
+
+
+def _is_of(visitor: Visitor) -> Q:
     as_guest = Q(visitor_id=visitor.id, user__isnull=True)
-    return Impression.objects.filter(as_guest | Q(user=visitor.user) if visitor.user else as_guest)
+    return as_guest | Q(user=visitor.user) if visitor.user else as_guest
 
 
 def profile_of(user: User) -> Profile | None:
@@ -58,7 +68,7 @@ def profile_of(user: User) -> Profile | None:
 
 
 def holdings(visitor: Visitor) -> Holdings:
-    """Return the counts; one query for a guest, five for an account."""
+    """Return the counts; two queries for a guest, six for an account."""
     shown = impressions_of(visitor).aggregate(
         lists=Count("pk"), products=Sum("product_ids__len"), seen=Sum("seen_positions__len")
     )
@@ -67,6 +77,7 @@ def holdings(visitor: Visitor) -> Holdings:
         lists_shown=shown["lists"],
         products_shown=shown["products"] or 0,
         products_seen=shown["seen"] or 0,
+        searches=searches_of(visitor).count(),
         vectors=UserEmbedding.objects.filter(user=user).count() if user else 0,
         lists_made_ahead=Recommendation.objects.filter(user=user).count() if user else 0,
         orders=user.orders.count() if user else 0,
@@ -82,7 +93,7 @@ def delete_event(event_id: uuid.UUID, *, visitor: Visitor) -> bool:
 
 
 def delete_all(visitor: Visitor) -> int:
-    """Return how many events are gone, and with them all that was computed from them or shown to the visitor.
+    """Return how many events are gone, and with them all that was computed from them, shown or searched for.
 
     Orders, reviews, the cart, the account and its preferences stay. Raises StoreAway when all is deleted but
     the copies in Redis; calling it again deletes that too.
@@ -90,6 +101,7 @@ def delete_all(visitor: Visitor) -> int:
     with transaction.atomic():
         events, _ = interactions_of(visitor).delete()
         impressions_of(visitor).delete()
+        searches_of(visitor).delete()
         if visitor.user:
             UserEmbedding.objects.filter(user=visitor.user).delete()
             Recommendation.objects.filter(user=visitor.user).delete()
@@ -169,6 +181,7 @@ def _long_parts(visitor: Visitor) -> dict[str, Iterable[Any]]:
             product_name=F("product__name"),
         ),
         "lists_shown": impressions_of(visitor).order_by("created_at").values(),
+        "searches": searches_of(visitor).order_by("created_at").values(),
         "cart": items_of(visitor).values("quantity", "added_at", sku=F("product__sku")),
     }
     user = visitor.user

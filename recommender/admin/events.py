@@ -9,9 +9,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from recommender.admin.placements import placements_report
+from recommender.admin.placements import LABELS, placements_report
 from recommender.admin.readonly import ReadOnlyAdmin
-from recommender.models import Impression, Interaction, Placement, Recommendation
+from recommender.models import Impression, Interaction, Recommendation
 from shop.models import Product
 
 
@@ -21,7 +21,7 @@ class PlacementFilter(admin.SimpleListFilter):
     title = parameter_name = "placement"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [*Placement.choices, ("none", "Not from a list")]
+        return [*LABELS.items(), ("none", "Not from a list")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() is None:

@@ -14,9 +14,11 @@ from django.utils import timezone
 from recommender import outcomes
 from recommender.models import Placement
 from recommender.outcomes import Outcome
+from recommender.search_log import PLACEMENT
 
 PERIODS = (1, 7, 28, 90)
 DEFAULT_PERIOD = 28
+LABELS = {**dict(Placement.choices), PLACEMENT: "Search: results"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,7 @@ def placements_report(request: HttpRequest, *, model_admin: admin.ModelAdmin) ->
     """Show what came of the lists of the last ?days=, by placement and version."""
     if not request.user.has_perm("recommender.view_impression"):  # type: ignore[union-attr]
         raise PermissionDenied("This needs the permission to view impressions.")
-    days = _period(request.GET.get("days", ""))
+    days = chosen_period(request.GET.get("days", ""))
     found = outcomes.by_placement(timezone.now() - timedelta(days=days))
     context: dict[str, Any] = {
         **model_admin.admin_site.each_context(request),
@@ -47,16 +49,15 @@ def placements_report(request: HttpRequest, *, model_admin: admin.ModelAdmin) ->
     return render(request, "admin/recommender/impression/placements.html", context)
 
 
-def _period(given: str) -> int:
+def chosen_period(given: str) -> int:
     """Return the number of days asked for; the usual one for anything that is not offered."""
     return int(given) if given in map(str, PERIODS) else DEFAULT_PERIOD
 
 
 def _row(outcome: Outcome) -> Row:
     rate = outcome.click_rate
-    known = outcome.placement in Placement.values
     return Row(
-        placement=Placement(outcome.placement).label if known else outcome.placement,
+        placement=LABELS.get(outcome.placement, outcome.placement),
         version=f"v{outcome.version_id}" if outcome.version_id else "No model",
         outcome=outcome,
         click_rate="-" if rate is None else f"{rate:.2%}",

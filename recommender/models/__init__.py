@@ -6,7 +6,7 @@ from recommender.models.encoders import EncoderVersion
 from recommender.models.events import Impression, Interaction, Placement
 from recommender.models.rankers import Ranker
 from recommender.models.rules import BusinessRule
-from recommender.models.search import SearchDocument
+from recommender.models.search import SearchDocument, SearchQuery
 from recommender.models.synonyms import Synonym
 from recommender.models.versions import ModelVersion, TrainingRun
 
@@ -23,6 +23,7 @@ __all__ = [
     "Ranker",
     "Recommendation",
     "SearchDocument",
+    "SearchQuery",
     "Synonym",
     "TrainingRun",
     "UserEmbedding",

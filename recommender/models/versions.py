@@ -19,6 +19,11 @@ class ModelVersion(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.REGISTERED)
     config = models.JSONField(default=dict)
     metrics = models.JSONField(default=dict, help_text="Model and baselines on the held-out part.")
+    orders_searches = models.BooleanField(
+        default=True,
+        help_text="Whether equals among what a shopper searched for come by their taste; "
+        "evaluate_search --shoppers turns it off where that lowers NDCG@10.",
+    )
     gate = models.JSONField(default=dict, help_text="Why the promotion gate let it pass, or not.")
     data_from = models.DateTimeField(null=True)
     data_until = models.DateTimeField(null=True)

@@ -1,5 +1,6 @@
 """The search page: by words and by an uploaded picture."""
 
+import re
 from http import HTTPStatus
 from typing import cast
 
@@ -10,6 +11,8 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET, require_POST
 
 from recommender.search import finding as finder
+from recommender.search import vectors
+from recommender.search.requests import SearchRequest
 from recommender.uploads import MAX_BYTES, UploadRefused, read_picture
 from shop.visitors import ShopRequest
 
@@ -24,14 +27,13 @@ def search(request: HttpRequest) -> HttpResponse:
     """Return the products that answer ?q=, page by page; for no query, how to search and what sells."""
     typed = request.GET.get("q", "")
     visitor = cast(ShopRequest, request).visitor
-    results = finder.search_products(typed, visitor=visitor)
-    paginator = Paginator(results.product_ids, PAGE_SIZE)
+    query = finder.clean_query(typed)
+    results = finder.find(SearchRequest(text=query), visitor=visitor, start=_start(request))
+    paginator = Paginator(results.product_ids if query else [], PAGE_SIZE)
     page = paginator.get_page(request.GET.get("page"))
-    found = page.object_list
-    if not results.query:
-        found = finder.popular_products(visitor=visitor, limit=POPULAR_SHOWN)
+    found = page.object_list if query else results.product_ids[:POPULAR_SHOWN]
     context = {
-        "query": results.query,
+        "query": query,
         "results": results,
         "page": page,
         "page_range": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
@@ -39,6 +41,12 @@ def search(request: HttpRequest) -> HttpResponse:
         "was_cut": len(" ".join(typed.split())) > finder.MAX_QUERY_LENGTH,
     }
     return render(request, "recommender/search.html", context)
+
+
+def _start(request: HttpRequest) -> int:
+    """Return the place of the page's first product; 0 for a page that is no number."""
+    page = request.GET.get("page", "")
+    return max(0, int(page) - 1) * PAGE_SIZE if re.fullmatch(r"[0-9]{1,9}", page) else 0
 
 
 @csrf_exempt  # so that an oversized body is refused unread; the inner view checks the token
@@ -59,14 +67,13 @@ def _search_by_image(request: HttpRequest) -> HttpResponse:
     visitor = cast(ShopRequest, request).visitor
     try:
         picture = read_picture(upload.file, size=upload.size or 0)
-        ids = finder.search_by_image(
-            picture, visitor=visitor, limit=PAGE_SIZE, wait_seconds=ENCODER_WAIT_SECONDS
-        )
     except UploadRefused as refusal:
         return _explain(request, message=str(refusal), status=refusal.status)
-    except finder.EncoderNotReady:
+    vector = vectors.of_picture(picture, wait_seconds=ENCODER_WAIT_SECONDS)
+    if vector is None:
         message = "Picture search is still waking up. Try again in a moment."
         return _explain(request, message=message, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    ids = finder.find(SearchRequest(picture_D=vector), visitor=visitor).product_ids[:PAGE_SIZE]
     context = {"by_picture": True, "products": finder.load_products(ids, visitor=visitor)}
     return render(request, "recommender/search.html", context)
 

@@ -24,6 +24,7 @@ from recommender.content import update_content_embeddings
 from recommender.models import ContentEmbedding, SearchDocument
 from recommender.search import finding as search
 from recommender.search import vectors
+from recommender.search.requests import SearchRequest
 from shop.models import Product, ProductImage
 from shop.visitors import Visitor
 
@@ -380,7 +381,8 @@ def test_the_bundled_encoder_finds_products_by_words_and_by_a_worn_copy_of_their
     assert update_content_embeddings() == 4
     for product_id, picture in drawn.items():
         worn = picture.rotate(8, fillcolor="white").crop((24, 24, 296, 296))
-        assert search.search_by_image(worn, visitor=visitor)[0] == product_id
+        request = SearchRequest(picture_D=encoders.get_encoder().encode_images([worn])[0])
+        assert search.find(request, visitor=visitor).product_ids[0] == product_id
     encoder = encoders.get_encoder()
     vector = encoders.encode_query("navy mug", encoder=encoder)
     rows = {row.product_id: np.array(list(row.image_vector)) for row in ContentEmbedding.objects.all()}

@@ -4,18 +4,19 @@ import dataclasses
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import pytest
 from django.utils import timezone
 from PIL import Image
 
-from recommender import encoders
+from recommender import encoders, refreshing, snapshot
 from recommender.documents import update_search_documents
 from recommender.models import ContentEmbedding, SearchDocument
 from recommender.search import finding as search
-from recommender.search.finding import LexicalHit, clean_query, fuse, search_products
+from recommender.search import vectors
+from recommender.search.finding import clean_query
+from recommender.search.requests import SearchPage, SearchRequest
 from shop.models import Product
 from shop.visitors import Visitor
 
@@ -68,8 +69,19 @@ def embed(product: Product, *, encoder: KeywordEncoder, text: str = "", colour: 
     )
 
 
+def find(query: str, *, visitor: Visitor) -> SearchPage:
+    snapshot.forget()
+    refreshing.forget_everything()
+    return search.find(SearchRequest(text=clean_query(query)), visitor=visitor)
+
+
+def find_like(picture: Image.Image, *, visitor: Visitor) -> list[int]:
+    vector = vectors.of_picture(picture)
+    return search.find(SearchRequest(picture_D=vector), visitor=visitor).product_ids
+
+
 def names(query: str, *, visitor: Visitor) -> list[str]:
-    ids = search_products(query, visitor=visitor).product_ids
+    ids = find(query, visitor=visitor).product_ids
     return [product.name for product in search.load_products(ids, visitor=visitor)]
 
 
@@ -95,18 +107,6 @@ def test_words_are_found_in_name_brand_category_attributes_and_description(
     for query in ("rosa", "teapot", "harlow", "green", "drip", "harlow teapots", "green teapot dripping"):
         assert names(query, visitor=visitor) == ["Rosa"], query
     assert names("colour", visitor=visitor) == []  # a label, not a word of the product
-
-
-def test_stored_words_and_words_worked_out_on_the_spot_give_the_same_results(
-    make_product: MakeProduct, visitor: Visitor, cold: None
-) -> None:
-    make_product("Blue Mug", brand="Harlow", attributes={"pattern": "Striped"}, description="A mug.")
-    make_product("Mug Tree", description="Holds six blue mugs.")
-    make_product("Kettle", description="Not striped.")
-    on_the_spot = [search.lexical_hits(q, visitor=visitor) for q in ("blue mug", "striped", "mug")]
-    assert update_search_documents() == 3
-    stored = [search.lexical_hits(q, visitor=visitor) for q in ("blue mug", "striped", "mug")]
-    assert stored == on_the_spot
 
 
 def test_only_changed_products_are_stored_again(make_product: MakeProduct) -> None:
@@ -145,7 +145,7 @@ def test_the_last_word_may_be_half_typed(make_product: MakeProduct, visitor: Vis
     make_product("Blue Kettle")
     assert names("blue kett", visitor=visitor) == ["Blue Kettle"]
     assert names("kett blue", visitor=visitor) == ["Blue Kettle"]  # one word of two: near, not a match
-    assert search_products("kett blue", visitor=visitor).num_matching == 0
+    assert find("kett blue", visitor=visitor).num_matching == 0
 
 
 def test_phrases_and_minus_are_meant_to_the_letter(
@@ -162,7 +162,7 @@ def test_products_with_every_word_come_before_products_with_some(
 ) -> None:
     make_product("Cup", description="cup " * 30, rating_count=500)
     make_product("Small Box", description="It is red and holds one cup.")
-    results = search_products("red cup", visitor=visitor)
+    results = find("red cup", visitor=visitor)
     assert names("red cup", visitor=visitor) == ["Small Box", "Cup"]
     assert results.num_matching == 1
 
@@ -172,7 +172,7 @@ def test_vectors_find_what_words_do_not(
 ) -> None:
     embed(make_product("Beaker"), encoder=encoder, text="cup")
     embed(make_product("Lantern"), encoder=encoder, text="lamp")
-    results = search_products("cup", visitor=visitor)
+    results = find("cup", visitor=visitor)
     assert names("cup", visitor=visitor) == ["Beaker", "Lantern"]
     assert results.num_matching == 0
     assert results.nearest_only
@@ -193,34 +193,6 @@ def test_vectors_of_another_encoder_are_not_compared(
     embed(make_product("Beaker"), encoder=encoder, text="cup")
     ContentEmbedding.objects.update(encoder="older", text_vector=[1.0, 0.0])  # of another width, too
     assert names("cup", visitor=visitor) == []
-
-
-def hit(product_id: int, *, rank: int, exact: bool = False, all_terms: bool = True) -> LexicalHit:
-    return LexicalHit(product_id=product_id, exact=exact, all_terms=all_terms, rank=rank)
-
-
-def test_the_vectors_order_ties_and_leave_the_lexical_order_alone() -> None:
-    hits = [hit(1, rank=1), hit(2, rank=2), hit(3, rank=2), hit(4, rank=3)]
-    assert fuse(hits, vector_legs=[[4, 3, 2, 1]]) == [1, 3, 2, 4]
-
-
-def test_the_rest_is_by_reciprocal_rank() -> None:
-    hits = [hit(1, rank=1), hit(2, rank=2, all_terms=False)]
-    # 7: 1/61 + 1/62 = 0.0325; 2: 1/62 + 1/63 = 0.0320 (lexical rank 2, third in a leg); 8: 1/62 = 0.0161.
-    assert fuse(hits, vector_legs=[[7, 8, 2], [1, 7]]) == [1, 7, 2, 8]
-
-
-def test_fused_is_never_below_lexical() -> None:
-    """Whatever the vectors say, every product with all the words keeps its lexical rank or betters a tie."""
-    rng = np.random.default_rng(0)
-    for _ in range(200):
-        ranks = np.sort(rng.integers(1, 6, size=8))
-        hits = [hit(n, rank=int(rank), all_terms=n < 6) for n, rank in enumerate(ranks)]
-        legs = [rng.permutation(20).tolist() for _ in range(2)]
-        fused = fuse(hits, vector_legs=legs)
-        assert sorted(fused[:6]) == [0, 1, 2, 3, 4, 5]
-        assert [ranks[n] for n in fused[:6]] == sorted(ranks[:6])
-        assert len(fused) == len(set(fused)) == 20
 
 
 def test_relevance_of_fused_results_is_at_least_that_of_lexical_ones(
@@ -265,22 +237,19 @@ def test_nothing_unlisted_or_not_for_the_visitor_is_shown_by_any_leg(
         embed(product, encoder=encoder, colour="red")
     assert names("cup", visitor=visitor) == ["Cup"]
     red = Image.new("RGB", (2, 2), "red")
-    assert search.search_by_image(red, visitor=visitor) == [shown.pk]
+    assert find_like(red, visitor=visitor) == [shown.pk]
     grown_german = dataclasses.replace(visitor, region="DE", age=40)
     assert set(names("cup", visitor=grown_german)) == {"Cup", "German Cup", "Adult Cup"}
 
 
-def test_a_picture_finds_its_like_first_and_waits_for_the_encoder(
-    make_product: MakeProduct, visitor: Visitor, encoder: KeywordEncoder, monkeypatch: pytest.MonkeyPatch
+def test_a_picture_finds_its_like_first(
+    make_product: MakeProduct, visitor: Visitor, encoder: KeywordEncoder
 ) -> None:
     blue, red = make_product("Beta"), make_product("Alpha")
     embed(blue, encoder=encoder, colour="blue")
     embed(red, encoder=encoder, colour="red")
     embed(make_product("No picture"), encoder=encoder)
-    assert search.search_by_image(Image.new("RGB", (2, 2), "red"), visitor=visitor) == [red.pk, blue.pk]
-    monkeypatch.setattr(encoders, "encoder_if_ready", lambda wait_seconds=0: None)
-    with pytest.raises(search.EncoderNotReady):
-        search.search_by_image(Image.new("RGB", (2, 2), "red"), visitor=visitor)
+    assert find_like(Image.new("RGB", (2, 2), "red"), visitor=visitor) == [red.pk, blue.pk]
 
 
 @pytest.mark.parametrize(
@@ -297,7 +266,6 @@ def test_a_picture_finds_its_like_first_and_waits_for_the_encoder(
         "x" * 10_000,
         "word " * 2_000,
         "nul\x00 and \x1b[31m bell\x07",
-        "\ud800",
         ":*",
         "or or -or",
     ],
@@ -306,29 +274,13 @@ def test_hostile_and_odd_queries_find_nothing_quietly(
     query: str, make_product: MakeProduct, visitor: Visitor, cold: None
 ) -> None:
     make_product("Mug")
-    assert search_products(query, visitor=visitor).product_ids == []
+    assert find(query, visitor=visitor).product_ids == []
 
 
 def test_a_query_is_cleaned_and_cut() -> None:
     assert clean_query("  red\x00\n\tmug ") == "red mug"
     assert len(clean_query("ab " * 5_000)) <= search.MAX_QUERY_LENGTH
-    assert clean_query("\x07\x1b") == ""
-
-
-def test_a_text_search_is_three_queries_and_a_lexical_one_is_one(
-    make_product: MakeProduct,
-    visitor: Visitor,
-    encoder: KeywordEncoder,
-    django_assert_num_queries: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for number in range(5):
-        embed(make_product(f"Cup {number}"), encoder=encoder)
-    with django_assert_num_queries(3 + 4):  # two of them in savepoints, which only a transaction needs
-        search_products("cup", visitor=visitor)
-    monkeypatch.setattr(encoders, "encoder_if_ready", lambda wait_seconds=0: None)
-    with django_assert_num_queries(1):
-        search_products("cup", visitor=visitor)
+    assert clean_query("\x07\x1b\ud800") == ""
 
 
 def test_the_same_query_is_encoded_once(
@@ -344,5 +296,5 @@ def test_the_same_query_is_encoded_once(
     monkeypatch.setattr(encoder, "encode_texts", counted)
     monkeypatch.setattr(encoder, "name", str(uuid.uuid4()))  # Redis may know the other one's vectors
     for _ in range(3):
-        search_products("cup", visitor=Visitor(id=uuid.uuid4()))
+        find("cup", visitor=Visitor(id=uuid.uuid4()))
     assert asked == [["cup"]]

@@ -1,0 +1,1 @@
+"""The search, judged: queries, what answers them, and the script that works both out."""
