@@ -1,7 +1,6 @@
 """Search by words and by picture: full text and vectors, fused so that exact hits stay first."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,13 +15,16 @@ from PIL import Image
 from recommender import encoders
 from recommender.documents import CONFIG, weighted_words
 from recommender.ladder import attempt
+from recommender.models import ContentEmbedding
+from recommender.search.requests import SearchPage, SearchRequest, Understood
+from recommender.search.requests_url import clean_query
 from shop.models import Product
 from shop.selectors.catalogue import shown_to
 from shop.visitors import Visitor
 
-MAX_QUERY_LENGTH = 200
 MAX_WORDS = 12
 MAX_RESULTS = 240
+PAGE_SIZE = 24
 LEG_SIZE = 120
 RRF_K = 60  # Cormack, Clarke and Buettcher (2009), reciprocal rank fusion
 
@@ -54,12 +56,36 @@ class SearchResults:
         return bool(self.product_ids) and self.num_matching == 0
 
 
-def clean_query(text: str) -> str:
-    """Return the query without control characters and spare white space, at most 200 characters of it."""
-    printable = "".join(
-        " " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text
+def find(request: SearchRequest, *, visitor: Visitor, start: int = 0, number: int = PAGE_SIZE) -> SearchPage:
+    """Return the listed products that answer the request, and how it was understood.
+
+    The page shows `number` of them from `start` on.
+    """
+    vector = request.picture_D
+    if request.like is not None:
+        vector = _picture_vector_of(request.like)
+    if vector is not None:
+        name = encoders.current_name()
+        ids = _nearest(vector, field="image_vector", encoder_name=name, visitor=visitor, limit=LEG_SIZE)
+        num_matching = len(ids)
+    elif request.text:
+        results = search_products(request.text, visitor=visitor)
+        ids, num_matching = results.product_ids, results.num_matching
+    else:
+        ids = popular_products(visitor=visitor, limit=MAX_RESULTS)
+        num_matching = len(ids)
+    return SearchPage(
+        request=request,
+        understood=Understood(text=request.text, filters=request.filters),
+        product_ids=ids,
+        num_matching=num_matching,
     )
-    return " ".join(printable.split())[:MAX_QUERY_LENGTH].strip()
+
+
+def _picture_vector_of(product_id: int) -> np.ndarray | None:
+    row = ContentEmbedding.objects.filter(product=product_id, encoder=encoders.current_name()).first()
+    vector = row.image_vector if row is not None else None
+    return np.asarray(vector.to_numpy(), dtype=np.float32) if isinstance(vector, HalfVector) else None
 
 
 def search_products(query: str, *, visitor: Visitor, limit: int = MAX_RESULTS) -> SearchResults:

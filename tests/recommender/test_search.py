@@ -15,7 +15,7 @@ from recommender import encoders
 from recommender.documents import update_search_documents
 from recommender.models import ContentEmbedding, SearchDocument
 from recommender.search import finding as search
-from recommender.search.finding import LexicalHit, clean_query, fuse, search_products
+from recommender.search.finding import LexicalHit, fuse, search_products
 from shop.models import Product
 from shop.visitors import Visitor
 
@@ -307,12 +307,6 @@ def test_hostile_and_odd_queries_find_nothing_quietly(
 ) -> None:
     make_product("Mug")
     assert search_products(query, visitor=visitor).product_ids == []
-
-
-def test_a_query_is_cleaned_and_cut() -> None:
-    assert clean_query("  red\x00\n\tmug ") == "red mug"
-    assert len(clean_query("ab " * 5_000)) <= search.MAX_QUERY_LENGTH
-    assert clean_query("\x07\x1b") == ""
 
 
 def test_a_text_search_is_three_queries_and_a_lexical_one_is_one(
