@@ -158,12 +158,14 @@ def _decode(picture: Image.Image) -> Image.Image:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    """Return the picture on white, as catalogues show products, where it is transparent."""
+    """Return its pixels alone, on white, as catalogues show products, where it is transparent."""
+    flat = Image.new("RGB", picture.size, "white")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
-    return picture.convert("RGB")
+        flat.paste(picture, mask=picture.getchannel("A"))
+    else:
+        flat.paste(picture.convert("RGB"))
+    return flat
 
 
 def _with_something_to_see(picture: Image.Image) -> Image.Image:

@@ -110,9 +110,7 @@ def test_a_picture_that_is_kept_no_longer_is_said_to_be(visitor: Visitor) -> Non
     assert found.request == SearchRequest(text="red")
 
 
-def test_a_vector_of_a_former_encoder_is_of_no_use(
-    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_vector_of_a_former_encoder_is_of_no_use(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = kept_pictures.keep(SearchRequest(picture_D=np.ones(2)))
     monkeypatch.setattr(encoders, "current_name", lambda: "another")
     assert asked(f"picture={kept.picture_token}", visitor=visitor).errors == {"picture": PICTURE_GONE}
