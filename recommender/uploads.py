@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_PIXELS = 20_000_000
-MAX_SCANS = 300  # a photo has ten or so; thousands in one file keep a decoder busy for minutes
+MAX_SCANS = 60  # a photo has ten or so; a file of 5 MB has room for thousands, minutes of work
 SIDE = 512  # encoders look at 224 and less
 LEAST_SIDE = 8
 SHADES = 12  # of 256 that a lens cap or an empty page differs by
@@ -27,6 +27,8 @@ _PROGRAMS = re.compile(
     rb"<script|<\?php|<html[\s>]|<!doctype html|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c", re.IGNORECASE
 )
 _JPEG_AS_SCRIPT = b"\xff\xd8\xff\xe0/*"  # a first segment whose length is the beginning of a comment
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # those with a segment, and the end
+_SCAN, _END = 0xDA, 0xD9
 _DECODING = (
     OSError,
     ValueError,
@@ -131,7 +133,7 @@ def _check_nothing_else(content: bytes, *, kind: str) -> None:
             "That file is more than a picture. Open it, save it as a new picture and send that.",
             status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         )
-    if kind == "JPEG" and content.count(b"\xff\xda") > MAX_SCANS:
+    if kind == "JPEG" and _num_scans(content) > MAX_SCANS:
         raise UploadRefused(_DAMAGED)
 
 
@@ -144,6 +146,15 @@ def _goes_on(content: bytes, *, kind: str) -> bool:
         length = int.from_bytes(content[4:8], "little") + 8
         return bool(content[length + length % 2 :].strip(b"\0"))
     return False
+
+
+def _num_scans(content: bytes) -> int:
+    """Return how many times a decoder goes through a JPEG; what stands behind its end does not count."""
+    place, scans = 2, 0
+    while (marker := _MARKER.search(content, place)) and marker[0][1] != _END:
+        place = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2], "big")
+        scans += marker[0][1] == _SCAN
+    return scans
 
 
 def _decode(picture: Image.Image) -> Image.Image:

@@ -85,8 +85,15 @@ def _follow(address: str, *, deadline: float) -> bytes:
             raise UploadRefused(_NOT_REACHED) from error
         if location is None:
             return content
-        address = urljoin(address, location)
+        address = _next(address, location=location)
     raise UploadRefused("That address leads on and on. Save the picture and choose the file.")
+
+
+def _next(address: str, *, location: str) -> str:
+    try:
+        return urljoin(address, location)
+    except ValueError as error:
+        raise UploadRefused(_NOT_REACHED) from error
 
 
 def read_address(address: str) -> Target:
@@ -95,7 +102,7 @@ def read_address(address: str) -> Target:
     if len(address) > MAX_LENGTH or any(char <= " " or char in '\\"<>' for char in address):
         raise UploadRefused("That is no address of a picture. Copy it from the picture once more.")
     try:
-        parts = urlsplit(iri_to_uri(address))
+        parts = urlsplit(address)
         host = (parts.hostname or "").rstrip(".").encode("idna").decode("ascii")
         port = parts.port or PORTS.get(parts.scheme, 0)
     except ValueError as error:
@@ -110,7 +117,7 @@ def read_address(address: str) -> Target:
             f"Pictures can be fetched from {hosts} alone. Save the picture and choose the file."
         )
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-    return Target(scheme=parts.scheme, host=host, port=port, path=path)
+    return Target(scheme=parts.scheme, host=host, port=port, path=iri_to_uri(path))
 
 
 def _is_named(host: str, *, port: int, scheme: str) -> bool:

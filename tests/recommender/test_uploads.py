@@ -159,6 +159,11 @@ def test_a_picture_made_to_keep_its_reader_busy_is_refused_before_it_is_decoded(
     assert "damaged" in str(refusal(made.with_scans(uploads.MAX_SCANS + 1)))
 
 
+def test_the_scans_behind_the_end_of_a_photo_do_not_count() -> None:
+    assert read(made.photo() + b"\xff\xda" * 1000).size == (200, 200)
+    assert read(made.with_scans(20)).size == (200, 200)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_no_damage_makes_it_fail(kind: str) -> None:
     """Two hundred pictures with a few bytes turned: each is read or refused, in no other way."""
