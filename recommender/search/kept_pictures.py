@@ -19,7 +19,7 @@ KEPT_SECONDS = 3600  # since the page was last looked at
 def keep(request: SearchRequest) -> SearchRequest:
     """Return the request with a new token for its picture's vector. Raises RedisAway."""
     token = secrets.token_urlsafe(18)
-    content = encoders.current_name().encode() + b"\0" + np.asarray(request.picture_D, "<f4").tobytes()
+    content = _serving_name().encode() + b"\0" + np.asarray(request.picture_D, "<f4").tobytes()
     redis_door.ask(lambda client: client.set(_key(token), content, ex=KEPT_SECONDS))
     return replace(request, picture_token=token)
 
@@ -34,13 +34,19 @@ def recalled(request: SearchRequest) -> SearchRequest | None:
         content = cast(
             bytes | None, redis_door.ask(lambda client: client.getex(_key(token), ex=KEPT_SECONDS))
         )
-        name = encoders.current_name().encode()
+        name = _serving_name().encode()
     except (redis_door.RedisAway, EncoderUnavailable):
         return None
     encoder, _, values = (content or b"").partition(b"\0")
     if not values or encoder != name:
         return None
     return replace(request, picture_D=np.frombuffer(values, dtype="<f4").astype(np.float32))
+
+
+def _serving_name() -> str:
+    """Return whose vectors are compared: the loaded encoder's, the one in use while that is loading."""
+    encoder = encoders.encoder_if_ready()
+    return encoder.name if encoder is not None else encoders.current_name()
 
 
 def _key(token: str) -> str:

@@ -29,6 +29,7 @@ class Choice:
     name: str = ""  # of a box, with its value
     value: str = ""
     is_said: bool = False  # the words of the query say it; the chip takes it away
+    depth: int = 0  # of a category below the first one shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ def choices(found: SearchPage) -> list[Choices]:
     shown = []
     for facet in found.facets:
         values = [_choice(facet, value, request=found.request) for value in facet.values]
-        values = [choice for choice in values if choice.chosen or choice.count]
+        values = [choice for choice in _indented(values) if choice.chosen or choice.count]
         chosen = [choice for choice in values[VALUES_SHOWN:] if choice.chosen]
         first = values[:VALUES_SHOWN] + chosen
         more = [choice for choice in values[VALUES_SHOWN:] if not choice.chosen]
@@ -62,11 +63,18 @@ def choices(found: SearchPage) -> list[Choices]:
     return shown
 
 
+def _indented(values: list[Choice]) -> list[Choice]:
+    """Return categories with how far each lies below the highest of them."""
+    highest = min((choice.depth for choice in values), default=0)
+    return [replace(choice, depth=min(choice.depth - highest, 3)) for choice in values]
+
+
 def _choice(facet: Facet, value: FacetValue, *, request: SearchRequest) -> Choice:
     shown = Choice(label=value.label, count=value.count, chosen=value.chosen)
     if facet.name in ("category", "price", "rating"):
         filters = narrowed(request.filters, name=facet.name, value="" if value.chosen else value.value)
-        return replace(shown, address=address(request, filters=filters))
+        depth = value.value.count("/") if facet.name == "category" else 0
+        return replace(shown, address=address(request, filters=filters), depth=depth)
     name, own = _box(facet, value)
     is_said = value.chosen and (name, own) not in set(filter_pairs(request.filters))
     return replace(shown, name=name, value=own, is_said=is_said)
