@@ -17,7 +17,7 @@ from recommender.redis_door import RedisAway
 from recommender.search import fetching, kept_pictures
 from recommender.search import finding as finder
 from recommender.search.asking import Asked, ask
-from recommender.search.requests import Filters, SearchPage, SearchRequest
+from recommender.search.requests import SearchPage, SearchRequest
 from recommender.search.requests_url import MAX_QUERY_LENGTH, SORTS, address, clean_query
 from recommender.uploads import MAX_BYTES, TOO_BIG, InMemory, UploadRefused, read_picture
 from recommender.views import search_page
@@ -130,7 +130,7 @@ def _context(asked: Asked, *, found: SearchPage, parameters: QueryDict) -> dict[
         "hidden": search_page.hidden_pairs(search, shown=shown),
         "refining": search_page.refining_pairs(search),
         "removables": search_page.removables(asked, found=found),
-        "unfiltered": address(search, filters=Filters()),
+        "unfiltered": search_page.without_filters(found),
         "corrected": address(search, text=found.understood.corrected),
         "literal": address(search, literal=True),
         "sorts": SORTS,

@@ -74,7 +74,9 @@ def _choice(facet: Facet, value: FacetValue, *, request: SearchRequest) -> Choic
     if facet.name in ("category", "price", "rating"):
         filters = narrowed(request.filters, name=facet.name, value="" if value.chosen else value.value)
         depth = value.value.count("/") if facet.name == "category" else 0
-        return replace(shown, address=address(request, filters=filters), depth=depth)
+        is_said = value.chosen and filters == request.filters  # there is nothing to take away
+        there = "" if is_said else address(request, filters=filters)
+        return replace(shown, address=there, depth=depth, is_said=is_said)
     name, own = _box(facet, value)
     is_said = value.chosen and (name, own) not in set(filter_pairs(request.filters))
     return replace(shown, name=name, value=own, is_said=is_said)
@@ -158,6 +160,12 @@ def _price_in_words(filters: Filters) -> str:
 
 def _short(price: Decimal) -> str:
     return money(price).removesuffix(".00")
+
+
+def without_filters(found: SearchPage) -> str:
+    """Return the page of the same words without any filter, those that the words were taken for included."""
+    literal = found.request.literal or bool(found.understood.chips)
+    return address(found.request, filters=Filters(), literal=literal)
 
 
 def hidden_pairs(request: SearchRequest, *, shown: Sequence[Choices]) -> list[tuple[str, str]]:

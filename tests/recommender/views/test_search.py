@@ -243,6 +243,23 @@ def test_what_the_words_were_taken_for_can_be_taken_away(
     assert "said in your words" in page_of(response)
 
 
+def test_a_category_that_the_words_said_is_no_link_and_all_filters_can_be_cleared(
+    client: Client, find: FakeFind, mug: Product
+) -> None:
+    find.product_ids = [mug.pk]
+    find.understood = Understood(
+        text="",
+        filters=Filters(category="home/mugs", in_stock=True),
+        chips=(Chip(label="Category: Mugs", without=""),),
+    )
+    find.facets = (facet("category", ("home/mugs", 3, True), ("home", 9)),)
+    response = search_for(client, "q=mugs&in_stock=1")
+    links = links_of(response)
+    assert not any(text.startswith("Home/mugs") for text in links)
+    assert asked_by(links["Home 9 products"]).filters == Filters(category="home", in_stock=True)
+    assert asked_by(links["Clear all filters"]) == SearchRequest(text="mugs", literal=True)
+
+
 WHOLE = (
     "q=mug&category=home/mugs&brand=Harlow&attribute=colour:blue&min_price=5&max_price=20&rating=4"
     "&on_sale=1&in_stock=1&sort=price"
