@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
@@ -162,12 +162,12 @@ def _ask(target: Target, *, ip: str, deadline: float) -> tuple[bytes, str | None
         # Nothing of the shopper goes along: no cookie, no name, no page that they came from.
         headers = {"Host": target.named, "Accept": "image/*", "Accept-Encoding": "identity"}
         connection.request("GET", target.path, headers=headers, preload_content=False, decode_content=False)
-        response = connection.getresponse()
-        if response.status in REDIRECTS and "Location" in response.headers:
-            return b"", response.headers["Location"]
-        if response.status != http.HTTPStatus.OK:
-            raise UploadRefused(_NOT_REACHED)
-        return _content(response, deadline=deadline), None
+        with closing(connection.getresponse()) as response:  # it may hold the socket for itself
+            if response.status in REDIRECTS and "Location" in response.headers:
+                return b"", response.headers["Location"]
+            if response.status != http.HTTPStatus.OK:
+                raise UploadRefused(_NOT_REACHED)
+            return _content(response, deadline=deadline), None
 
 
 @contextmanager

@@ -214,7 +214,9 @@ def test_an_address_that_is_not_public_is_refused_in_every_disguise(
         assert "not on the public internet" in refusal("https://a.example/x")
 
 
-@pytest.mark.parametrize("ip", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946"])
+@pytest.mark.parametrize(
+    "ip", ["93.184.216.34", "8.8.8.8", "::ffff:8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946"]
+)
 def test_a_public_address_is_public(ip: str) -> None:
     assert is_public(ip)
 
@@ -336,19 +338,24 @@ def test_an_answer_that_is_no_http_is_none(allowed: Site) -> None:
 @pytest.mark.parametrize("where", ["headers", "body"])
 def test_one_byte_at_a_time_is_cut_off(allowed: Site, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     monkeypatch.setattr(fetching, "TOTAL_SECONDS", 1.0)
+    ended = threading.Event()
 
     def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
         if where == "body":
             handler.send_response(200)
             handler.end_headers()
-        for _ in range(100):
-            handler.wfile.write(b"x")
-            time.sleep(0.1)
+        try:
+            for _ in range(100):
+                handler.wfile.write(b"x")
+                time.sleep(0.1)
+        finally:
+            ended.set()
 
     allowed.answers["/a.jpg"] = drip
     started = time.monotonic()
     assert "did not answer" in refusal(allowed.address())
     assert time.monotonic() - started < 4
+    assert ended.wait(4)  # the connection is closed too: nothing of ours goes on reading
 
 
 def test_a_host_that_says_nothing_is_left(allowed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
