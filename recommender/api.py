@@ -68,15 +68,17 @@ def _as_json(recommended: RecommendedList) -> dict:
         "placement": recommended.placement,
         "source": recommended.source,
         "version": recommended.version_id,
-        "products": [
-            {
-                "id": product.pk,
-                "sku": product.sku,
-                "name": product.name,
-                "brand": product.brand,
-                "price": str(product.price),
-                "url": product.get_absolute_url(),
-            }
-            for product in recommended.products
-        ],
+        "products": [product_as_json(product) for product in recommended.products],
+    }
+
+
+def product_as_json(product: Product) -> dict:
+    """Return what the API says of a product; no query."""
+    return {
+        "id": product.pk,
+        "sku": product.sku,
+        "name": product.name,
+        "brand": product.brand,
+        "price": str(product.price),
+        "url": product.get_absolute_url(),
     }

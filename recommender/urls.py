@@ -4,6 +4,7 @@ from django.urls import path
 
 from recommender.api import RecommendationsView
 from recommender.views import hiding, search, seen, shelves, your_data
+from recommender.views.search_api import SearchView, SuggestionsView
 
 app_name = "recommender"
 urlpatterns = [
@@ -19,5 +20,7 @@ urlpatterns = [
     path("your-data/delete/", your_data.delete_all, name="delete_data"),
     path("your-data/events/<uuid:event_id>/delete/", your_data.delete_event, name="delete_event"),
     path("api/recommendations/", RecommendationsView.as_view(), name="api-recommendations"),
+    path("api/search/", SearchView.as_view(), name="api-search"),
+    path("api/search/suggestions/", SuggestionsView.as_view(), name="api-suggestions"),
     path("api/seen/", seen.seen, name="seen"),
 ]

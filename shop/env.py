@@ -1,5 +1,6 @@
 """Every setting that the environment may change, with its type, default and meaning."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -119,6 +120,10 @@ class Env(BaseSettings):
         "", description="An open_clip architecture; empty uses the bundled compact model."
     )
     CLIP_PRETRAINED: str = Field("", description="An open_clip weights tag or a file, for CLIP_MODEL.")
+    SEARCH_IMAGE_HOSTS: Names = Field(
+        (),
+        description="Hosts, such as *.example.com, of pictures to search by; empty: uploads alone.",
+    )
 
     LIST_CACHE_SECONDS: int = Field(
         900,
@@ -154,7 +159,7 @@ class Env(BaseSettings):
             raise ValueError("it would show tracebacks to the public; leave it out when PRODUCTION is true")
         return value
 
-    @field_validator("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", mode="before")
+    @field_validator("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "SEARCH_IMAGE_HOSTS", mode="before")
     @classmethod
     def split_at_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -167,6 +172,14 @@ class Env(BaseSettings):
         for origin in value:
             if urlsplit(origin).scheme not in ("http", "https"):
                 raise ValueError(f"{origin!r} is not an origin such as https://shop.example.com")
+        return value
+
+    @field_validator("SEARCH_IMAGE_HOSTS")
+    @classmethod
+    def need_names_of_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?", host, re.IGNORECASE):
+                raise ValueError(f"{host!r} is not a host such as pictures.example.com or *.example.com")
         return value
 
     @field_validator("DATA_DIR")

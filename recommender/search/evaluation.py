@@ -20,6 +20,7 @@ from recommender import encoders, snapshot
 from recommender.models import Interaction
 from recommender.search import affinity, finding, fusion, understanding, vectors
 from recommender.search.requests import Leg, Scene, SearchRequest
+from recommender.search.requests_url import clean_query
 from recommender.snapshot import Snapshot
 from shop.models import Product, User
 from shop.visitors import Visitor, visitor_of
@@ -124,7 +125,7 @@ def read_judgements(queries: Path, qrels: Path, *, part: str = "") -> Judgements
     `part`, only queries whose column of this name says so. Raises CannotJudge.
     """
     rows = [row for row in _rows(queries, needs=("query_id", "query")) if not part or row.get("part") == part]
-    texts = {row["query_id"]: finding.clean_query(row["query"]) for row in rows}
+    texts = {row["query_id"]: clean_query(row["query"]) for row in rows}
     named: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in _rows(qrels, needs=("query_id", "product_id", "grade")):
         if row["query_id"] in texts:

@@ -2,9 +2,7 @@
 
 # D = dimension of the encoder's vectors, I = products of the catalogue, N = products that a leg found
 
-import re
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -16,7 +14,7 @@ from django.utils import timezone
 from recommender import filtering, search_log, snapshot
 from recommender.ladder import attempt
 from recommender.models import SearchQuery
-from recommender.search import facets, fusion, lexical, ranking, sorting, understanding, vectors
+from recommender.search import facets, fusion, lexical, ranking, sorting, tokens, understanding, vectors
 from recommender.search.requests import Filters, Leg, Scene, SearchPage, SearchRequest, Understood
 from recommender.snapshot import Snapshot
 from shop.models import Product
@@ -25,10 +23,8 @@ from shop.visitors import Visitor
 
 Kind = SearchQuery.Kind
 Side = Literal["text", "image"]
-MAX_QUERY_LENGTH = 200
 PAGE_SIZE = 24
 MAX_RESULTS = 240  # what answers the whole query is never cut; what is only near is, beyond these
-OPERATORS = re.compile(r'"|(^|\s)-\w|\sor\s', re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +75,6 @@ def find(request: SearchRequest, *, visitor: Visitor, start: int = 0, number: in
     shown = product_ids[start : start + number]
     search_id = _logged(page, visitor=visitor, shown=shown, is_first=start == 0, seconds=seconds)
     return replace(page, search_id=search_id)
-
-
-def clean_query(text: str) -> str:
-    """Return the query without control characters and spare white space, at most 200 characters of it."""
-    printable = "".join(
-        " " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text
-    )
-    return " ".join(printable.split())[:MAX_QUERY_LENGTH].strip()
 
 
 def scenes(
@@ -152,7 +140,9 @@ def _by_words(understood: Understood, *, seen: Scenes) -> tuple[list[Leg], np.nd
     if scene is not seen.chosen and np.count_nonzero(words.sure_N) < PAGE_SIZE:
         words = _demoted(lexical.look(understood, scene=seen.chosen), but_I=scene.allowed_I)
         scene = seen.chosen
-    if len(words.rows_N) and OPERATORS.search(understood.text):  # a phrase or a minus is meant to the letter
+    if len(words.rows_N) and tokens.has_operators(
+        understood.text
+    ):  # a phrase or a minus is meant to the letter
         return [words], answered_N
     vector_D = vectors.of_text(understood.text)
     if vector_D is None:

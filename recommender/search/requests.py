@@ -36,6 +36,7 @@ class SearchRequest:
     literal: bool = False  # to the letter: no word is corrected and none becomes a filter
     like: int | None = None  # the product whose picture is meant
     picture_D: np.ndarray | None = None  # the vector of an uploaded picture
+    picture_token: str = ""  # under which that vector is kept for a while, for the page's address
 
 
 @dataclass(frozen=True, kw_only=True)

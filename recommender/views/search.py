@@ -1,82 +1,148 @@
-"""The search page: by words and by an uploaded picture."""
+"""The search page: by words, by a picture, and by both."""
 
-import re
+import io
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
+from PIL import Image
 
+from recommender.encoders import EncoderNotReady
+from recommender.redis_door import RedisAway
+from recommender.search import fetching, kept_pictures, vectors
 from recommender.search import finding as finder
-from recommender.search import vectors
-from recommender.search.requests import SearchRequest
-from recommender.uploads import MAX_BYTES, UploadRefused, read_picture
+from recommender.search.asking import Asked, ask
+from recommender.search.requests import SearchPage, SearchRequest
+from recommender.search.requests_url import MAX_QUERY_LENGTH, SORTS, address, clean_query
+from recommender.uploads import MAX_BYTES, TOO_BIG, InMemory, UploadRefused, read_picture
+from recommender.views import search_page
+from shop.models import Category, Product
 from shop.visitors import ShopRequest
 
 PAGE_SIZE = 24
 POPULAR_SHOWN = 12
 ENCODER_WAIT_SECONDS = 20.0
 MAX_REQUEST_BYTES = 4 * MAX_BYTES  # above it not a byte is read; below it the answer can explain
+WAKING_UP = "Picture search is still waking up. Try again in a moment."
 
 
-@require_GET
+@require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """Return the products that answer ?q=, page by page; for no query, how to search and what sells."""
-    typed = request.GET.get("q", "")
-    visitor = cast(ShopRequest, request).visitor
-    query = finder.clean_query(typed)
-    results = finder.find(SearchRequest(text=query), visitor=visitor, start=_start(request))
-    paginator = Paginator(results.product_ids if query else [], PAGE_SIZE)
-    page = paginator.get_page(request.GET.get("page"))
-    found = page.object_list if query else results.product_ids[:POPULAR_SHOWN]
-    context = {
-        "query": query,
-        "results": results,
-        "page": page,
-        "page_range": paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
-        "products": finder.load_products(list(found), visitor=visitor),
-        "was_cut": len(" ".join(typed.split())) > finder.MAX_QUERY_LENGTH,
-    }
-    return render(request, "recommender/search.html", context)
-
-
-def _start(request: HttpRequest) -> int:
-    """Return the place of the page's first product; 0 for a page that is no number."""
-    page = request.GET.get("page", "")
-    return max(0, int(page) - 1) * PAGE_SIZE if re.fullmatch(r"[0-9]{1,9}", page) else 0
+    """Return the products that the address asks for, page by page; for nothing asked, what sells."""
+    asked = ask(request.GET, visitor=cast(ShopRequest, request).visitor)
+    return _answer(request, asked)
 
 
 @csrf_exempt  # so that an oversized body is refused unread; the inner view checks the token
 def search_by_image(request: HttpRequest) -> HttpResponse:
-    """Return the products that look like the uploaded picture, which is decoded in memory and forgotten."""
-    if request.method == "POST" and int(request.META.get("CONTENT_LENGTH") or 0) > MAX_REQUEST_BYTES:
-        refusal = UploadRefused("That picture is over 5 MB. Send a smaller one.")
-        return _explain(request, message=str(refusal), status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    """Lead to the page of products that look like the picture; its vector alone is kept, for an hour."""
+    if is_too_large(request):
+        return _explain(request, message=TOO_BIG, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    request.upload_handlers = [InMemory(request)]
     return _search_by_image(request)
 
 
 @require_POST
 @csrf_protect
 def _search_by_image(request: HttpRequest) -> HttpResponse:
-    upload = request.FILES.get("image")
-    if upload is None or upload.file is None:
-        return _explain(request, message="Choose a picture to search with.", status=HTTPStatus.BAD_REQUEST)
-    visitor = cast(ShopRequest, request).visitor
     try:
-        picture = read_picture(upload.file, size=upload.size or 0)
+        search = picture_request(request, text=request.POST.get("q", ""))
     except UploadRefused as refusal:
         return _explain(request, message=str(refusal), status=refusal.status)
-    vector = vectors.of_picture(picture, wait_seconds=ENCODER_WAIT_SECONDS)
-    if vector is None:
-        message = "Picture search is still waking up. Try again in a moment."
-        return _explain(request, message=message, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    ids = finder.find(SearchRequest(picture_D=vector), visitor=visitor).product_ids[:PAGE_SIZE]
-    context = {"by_picture": True, "products": finder.load_products(ids, visitor=visitor)}
-    return render(request, "recommender/search.html", context)
+    if search is None:
+        return _explain(request, message=WAKING_UP, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    try:
+        return HttpResponseRedirect(address(kept_pictures.keep(search)))
+    except RedisAway:  # the page then has no address, but it has its products
+        return _answer(request, Asked(request=search))
+
+
+def is_too_large(request: HttpRequest) -> bool:
+    """Return whether the body is too large to be read at all."""
+    return request.method == "POST" and int(request.META.get("CONTENT_LENGTH") or 0) > MAX_REQUEST_BYTES
+
+
+def picture_request(request: HttpRequest, *, text: str) -> SearchRequest | None:
+    """Return the search for the picture that the form sent, with words beside it. Raises UploadRefused.
+
+    None until the encoder is ready, for which it waits.
+    """
+    picture = _sent_picture(request)
+    try:
+        vector_D = vectors.of_picture(picture, wait_seconds=ENCODER_WAIT_SECONDS)
+    except EncoderNotReady:
+        return None
+    return SearchRequest(text=clean_query(text), picture_D=vector_D)
+
+
+def _sent_picture(request: HttpRequest) -> Image.Image:
+    """Return the picture of the form's file or, where the shop's owner lets it, of its address."""
+    for upload in request.FILES.getlist("image"):
+        if upload.file is not None:
+            return read_picture(upload.file, size=upload.size or 0)
+    picture_url = request.POST.get("image_url", "").strip()
+    if picture_url and fetching.is_on():
+        content = fetching.fetch(picture_url)
+        return read_picture(io.BytesIO(content), size=len(content))
+    if picture_url:
+        raise UploadRefused("This shop fetches no pictures by address. Save the picture and choose the file.")
+    raise UploadRefused("Choose a picture to search with.")
 
 
 def _explain(request: HttpRequest, *, message: str, status: HTTPStatus) -> HttpResponse:
-    return render(request, "recommender/search.html", {"by_picture": True, "message": message}, status=status)
+    """Return the page that says why the picture was not searched by, with the form to send another."""
+    asked = Asked(request=SearchRequest(), errors={"image": message})
+    return _answer(request, asked, status=status)
+
+
+def _answer(request: HttpRequest, asked: Asked, *, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+    visitor = cast(ShopRequest, request).visitor
+    start = PAGE_SIZE * (page_number(request.GET) - 1)
+    found = finder.find(asked.request, visitor=visitor, start=start, number=PAGE_SIZE)
+    context = _context(asked, found=found, parameters=request.GET)
+    products = finder.load_products(list(context["page"].object_list), visitor=visitor)
+    context |= {"products": products, "categories": _near(asked, found=found, products=products)}
+    return render(request, "recommender/search.html", context, status=status)
+
+
+def page_number(parameters: QueryDict) -> int:
+    """Return the page that is asked for; 1 for what is no number of a page."""
+    text = parameters.get("page", "")
+    return max(int(text), 1) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+
+
+def _context(asked: Asked, *, found: SearchPage, parameters: QueryDict) -> dict[str, Any]:
+    search = asked.request
+    listing = Paginator(found.product_ids[:POPULAR_SHOWN] if asked.is_empty else found.product_ids, PAGE_SIZE)
+    page = listing.get_page(parameters.get("page"))
+    shown = search_page.choices(found)
+    return {
+        "asked": asked,
+        "search": search,
+        "found": found,
+        "page": page,
+        "page_range": listing.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "facets": shown,
+        "hidden": search_page.hidden_pairs(search, shown=shown),
+        "refining": search_page.refining_pairs(search),
+        "removables": search_page.removables(asked, found=found),
+        "unfiltered": search_page.without_filters(found),
+        "corrected": address(search, text=found.understood.corrected),
+        "literal": address(search, literal=True),
+        "sorts": SORTS,
+        "max_length": MAX_QUERY_LENGTH,
+        "fetching": fetching.is_on(),
+        "by_picture": asked.like is not None or search.picture_D is not None or "image" in asked.errors,
+    }
+
+
+def _near(asked: Asked, *, found: SearchPage, products: Sequence[Product]) -> list[Category]:
+    """Return the categories of what comes closest, where nothing answers the whole query."""
+    if asked.is_empty or found.num_matching:
+        return []
+    return search_page.categories_of(products)

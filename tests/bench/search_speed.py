@@ -139,10 +139,11 @@ def measure(number: int, *, with_vectors: bool) -> dict[str, list[float]]:
     """Return milliseconds by what was asked."""
     from recommender.search import finding, suggestions
     from recommender.search.requests import SearchRequest
+    from recommender.search.requests_url import clean_query
     from shop.visitors import Visitor
 
     def find(text: str) -> None:
-        finding.find(SearchRequest(text=finding.clean_query(text)), visitor=Visitor(id=uuid.uuid4()))
+        finding.find(SearchRequest(text=clean_query(text)), visitor=Visitor(id=uuid.uuid4()))
 
     def suggest(text: str) -> None:
         suggestions.suggest(text, visitor=Visitor(id=uuid.uuid4()))

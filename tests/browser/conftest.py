@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from celery.contrib.testing.worker import start_worker
 from django.core.management import call_command
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from shop.celery import app
 
@@ -28,6 +28,7 @@ def chromium() -> Iterator[Browser]:
     """The system's Chromium, headless; the test is skipped where there is none."""
     if CHROMIUM is None:
         pytest.skip("There is no Chromium; install your system's package, such as apt-get install chromium.")
+    expect.set_options(timeout=20_000)  # on a busy machine
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

@@ -15,8 +15,8 @@ from recommender.documents import update_search_documents
 from recommender.models import ContentEmbedding, SearchDocument
 from recommender.search import finding as search
 from recommender.search import vectors
-from recommender.search.finding import clean_query
 from recommender.search.requests import SearchPage, SearchRequest
+from recommender.search.requests_url import clean_query
 from shop.models import Product
 from shop.visitors import Visitor
 
@@ -275,12 +275,6 @@ def test_hostile_and_odd_queries_find_nothing_quietly(
 ) -> None:
     make_product("Mug")
     assert find(query, visitor=visitor).product_ids == []
-
-
-def test_a_query_is_cleaned_and_cut() -> None:
-    assert clean_query("  red\x00\n\tmug ") == "red mug"
-    assert len(clean_query("ab " * 5_000)) <= search.MAX_QUERY_LENGTH
-    assert clean_query("\x07\x1b\ud800") == ""
 
 
 def test_the_same_query_is_encoded_once(

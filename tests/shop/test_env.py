@@ -66,6 +66,8 @@ def test_the_examples_defaults_are_the_defaults(monkeypatch):
         ("DEFAULT_REGION", "Germany", "match pattern"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("CSRF_TRUSTED_ORIGINS", "shop.example.com", "'shop.example.com' is not an origin such as https://"),
+        ("SEARCH_IMAGE_HOSTS", "a.example.com,*", "'*' is not a host such as pictures.example.com"),
+        ("SEARCH_IMAGE_HOSTS", "https://a.example.com", "is not a host such as pictures.example.com"),
     ],
 )
 def test_a_bad_value_is_named_with_its_cure(monkeypatch, name, value, reason):
@@ -93,6 +95,8 @@ def test_tracebacks_are_never_shown_to_the_public(monkeypatch):
 def test_lists_are_split_at_commas(monkeypatch):
     monkeypatch.setenv("ALLOWED_HOSTS", "shop.example.com, www.example.com,")
     assert Env().ALLOWED_HOSTS == ("shop.example.com", "www.example.com")
+    monkeypatch.setenv("SEARCH_IMAGE_HOSTS", "*.example.com,img.example.org:8443")
+    assert Env().SEARCH_IMAGE_HOSTS == ("*.example.com", "img.example.org:8443")
 
 
 def test_a_relative_data_folder_lies_in_the_project(monkeypatch):
