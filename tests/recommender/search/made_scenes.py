@@ -1,7 +1,6 @@
 """Scenes and legs by hand: a catalogue of so many products, of which only what a test names matters."""
 
 import uuid
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -34,11 +33,11 @@ def scene_of(number: int, *, visitor: Visitor = GUEST, **columns: Any) -> Scene:
         "region_names": (),
         "released_at": np.zeros(number),
         "attributes": ((),) * number,
-        "written": np.zeros(number, dtype=np.int64),
+        "category_name": {1: "Things"},
+        "marks": np.zeros((number, 2), dtype=np.int64),
     }
     given = {name: np.array(values) for name, values in columns.items()}
-    known = {field.name for field in fields(Snapshot)}
-    catalogue = Snapshot(**{name: value for name, value in {**alike, **given}.items() if name in known})
+    catalogue = Snapshot(**{**alike, **given})
     return Scene(catalogue=catalogue, visitor=visitor, allowed_I=np.ones(number, dtype=bool))
 
 
