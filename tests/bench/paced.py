@@ -62,7 +62,8 @@ def drive(
 ) -> Outcome:
     """Send requests at the pace and return the outcome; those that are unanswered at the end are errors."""
     selector, outcome, waiting = selectors.DefaultSelector(), Outcome(), deque[float]()
-    free = [_Connection(_connect(address)) for _ in range(connections)]
+    # Taken in turn, so that none is idle for so long that the server closes it.
+    free = deque(_Connection(_connect(address)) for _ in range(connections))
     for connection in free:
         selector.register(connection.socket, selectors.EVENT_READ, connection)
     started = time.perf_counter()
@@ -73,7 +74,7 @@ def drive(
         while sent + len(waiting) < total and started + (sent + len(waiting)) / per_second <= now:
             waiting.append(started + (sent + len(waiting)) / per_second)
         while waiting and free:
-            connection = free.pop()
+            connection = free.popleft()
             connection.due = waiting.popleft()
             connection.received.clear()
             connection.socket.sendall(next(requests))
