@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from recommender import rankers, redis_door, revisions, rules, snapshot, versions
+from recommender.snapshot import Snapshot
 from shop.visitors import Visitor
 
 FOR_ALL = (revisions.CATALOGUE, revisions.RULES, revisions.VERSION)
@@ -33,6 +34,7 @@ class Place:
     key: str
     state: str | None  # as of before the list is made; None: nothing may be kept
     found: str | None  # what was kept in this very state
+    catalogue: Snapshot | None = None  # as of before the list is made, too
     product_ids: tuple[int, ...] = ()  # that it shows or is about
 
 
@@ -87,13 +89,13 @@ def _look(placement: str, *, key: str, names: Sequence[str], facts: str, needed:
     nothing = Place(key=key, state=None, found=None)
     if not settings.LIST_CACHE_SECONDS or connection.in_atomic_block:
         return nothing
-    held_here = _held_here(placement)
+    held_here, catalogue = _held_here(placement)
     wanted = [key] if needed is None else [key, needed]
     marks, (held, *others) = revisions.current_with((*FOR_ALL, *names), keys=wanted)
     if marks is None or held_here is None or None in others:
         return nothing
     state = _digest(f"{marks}|{held_here}|{facts}|{others}")
-    place = _still_true(Place(key=key, state=state, found=None), held=held or b"")
+    place = _still_true(Place(key=key, state=state, found=None, catalogue=catalogue), held=held or b"")
     _counts["misses" if place.found is None else "hits"] += 1
     return place
 
@@ -103,9 +105,9 @@ def keep(place: Place, content: str, *, product_ids: Sequence[int]) -> None:
 
     Nothing is kept where nothing may be.
     """
-    if place.state is None:
+    if place.state is None or place.catalogue is None:
         return
-    writing = snapshot.current().writing_of(product_ids)
+    writing = place.catalogue.writing_of(product_ids)
     text = f"{place.state} {writing} {','.join(map(str, product_ids))}\n{content}".encode()
 
     def put(client: redis.Redis) -> None:
@@ -126,25 +128,25 @@ def _still_true(place: Place, *, held: bytes) -> Place:
     """The place with what was kept there in its state, if the products are as they were then."""
     head, _, content = held.partition(b"\n")
     then, _, products = head.decode().partition(" ")
-    if then != place.state:
+    if then != place.state or place.catalogue is None:
         return place
     writing, _, ids = products.partition(" ")
     product_ids = tuple(int(product_id) for product_id in ids.split(",") if product_id)
-    if snapshot.current().writing_of(product_ids) != writing:
+    if place.catalogue.writing_of(product_ids) != writing:
         return place
     return replace(place, found=content.decode(), product_ids=product_ids)
 
 
-def _held_here(placement: str) -> str | None:
-    """What a list depends on that this process holds itself, as text; None while it cannot be read."""
+def _held_here(placement: str) -> tuple[str | None, Snapshot | None]:
+    """What a list depends on that this process holds itself, as text, and the catalogue; None unreadable."""
     try:
         version = versions.serving_version()
         ranker = rankers.ranker_for(version) if version else None
         in_force = rules.fingerprint(placement, timezone.now())
-        snapshot.current()
+        catalogue = snapshot.current()
     except DatabaseError:
-        return None
-    return f"{version and version.pk}|{ranker and ranker.pk}|{in_force}"
+        return None, None
+    return f"{version and version.pk}|{ranker and ranker.pk}|{in_force}", catalogue
 
 
 def _key(*parts: object) -> str:

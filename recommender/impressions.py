@@ -5,29 +5,23 @@ BUFFER_IMPRESSIONS is off, the page writes its own.
 """
 
 import json
-import logging
 import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
-from django.conf import settings
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import connection
 from django.utils import timezone
 
-from recommender import streams
 from recommender.candidates import Reason
+from recommender.handing_over import delete_old, handed_over, write_all
 from recommender.models import Impression
-from recommender.redis_door import RedisAway
 from shop.visitors import Visitor
 
 MAX_PLACEMENT, MAX_SOURCE = 40, 20  # characters that the columns hold
-_DELETED_AT_ONCE = 5_000
-
-logger = logging.getLogger(__name__)
 
 # What was deleted while the list waited is left out: the account or the anchor with the row, as a cascade
 # would have done, the version and the ranker by their names alone.
@@ -119,7 +113,7 @@ def record_served(
         "features": features,
     }
     text = json.dumps(_plain(served), allow_nan=False, separators=(",", ":"))
-    if not _handed_over(text):
+    if not handed_over(text):
         _insert([json.loads(text)])
     return impression_id
 
@@ -136,7 +130,7 @@ def record_seen(impression_id: uuid.UUID, *, visitor: Visitor, positions: Sequen
         "positions": sorted({position for position in positions if 0 <= position < 2**15}),
         "at": timezone.now().timestamp(),
     }
-    if seen["positions"] and not _handed_over(json.dumps(seen, separators=(",", ":"))):
+    if seen["positions"] and not handed_over(json.dumps(seen, separators=(",", ":"))):
         write_seen([seen])
 
 
@@ -145,15 +139,7 @@ def write_served(lists: Sequence[dict[str, Any]]) -> None:
 
     One that the database refuses is logged and left out, so that it cannot hold up the others.
     """
-    try:
-        with transaction.atomic():
-            _insert(lists)
-    except (DataError, IntegrityError) as error:
-        if len(lists) == 1:
-            logger.warning("an impression could not be saved and is left out: %s", str(error).strip())
-            return
-        for served in lists:
-            write_served([served])
+    write_all(lists, insert=_insert, what="an impression")
 
 
 def write_seen(told: Sequence[dict[str, Any]]) -> list[SeenList]:
@@ -175,24 +161,7 @@ def write_seen(told: Sequence[dict[str, Any]]) -> list[SeenList]:
 
 def purge(*, now: datetime | None = None) -> int:
     """Return how many impressions, older than IMPRESSION_DAYS, are now deleted."""
-    before = (now or timezone.now()) - timedelta(days=settings.IMPRESSION_DAYS)
-    num_deleted = 0
-    while True:
-        old = Impression.objects.filter(created_at__lt=before).values("pk")[:_DELETED_AT_ONCE]
-        deleted, _ = Impression.objects.filter(pk__in=old).delete()
-        num_deleted += deleted
-        if deleted < _DELETED_AT_ONCE:
-            return num_deleted
-
-
-def _handed_over(text: str) -> bool:
-    if not settings.BUFFER_IMPRESSIONS:
-        return False
-    try:
-        streams.add_impression(text)
-    except (RedisAway, streams.StreamFull):
-        return False
-    return True
+    return delete_old(Impression.objects.all(), now=now)
 
 
 def _insert(lists: Sequence[dict[str, Any]]) -> None:

@@ -4,28 +4,23 @@ As with impressions, a page hands both to the consumer, and writes them itself w
 """
 
 import json
-import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import connection
 from django.utils import timezone
 
-from recommender import impressions, streams
+from recommender import impressions
+from recommender.handing_over import delete_old, handed_over, write_all
 from recommender.models import SearchQuery
-from recommender.redis_door import RedisAway
 from shop.visitors import Visitor
 
 PLACEMENT = "search"  # of the impressions; not a placement that recommend() knows
 MAX_TEXT = 200
 MARK = "searched"  # the key by which the consumer tells a search from a list
-_DELETED_AT_ONCE = 5_000
-
-logger = logging.getLogger(__name__)
 
 # What was deleted while the search waited is left out: the account with the row, as a cascade would.
 _INSERT = """
@@ -68,7 +63,7 @@ def record(asked: Asked, *, visitor: Visitor) -> uuid.UUID | None:
     impression_id = _impression(asked, visitor=visitor) if asked.shown_ids else None
     if asked.is_first_page:
         row = _row(asked, visitor=visitor, impression_id=impression_id)
-        if not _handed_over(row):
+        if not handed_over(json.dumps({MARK: row}, separators=(",", ":"))):
             _insert([row])
     return impression_id
 
@@ -78,27 +73,12 @@ def write(rows: Sequence[dict[str, Any]]) -> None:
 
     One that the database refuses is logged and left out, so that it cannot hold up the others.
     """
-    try:
-        with transaction.atomic():
-            _insert(rows)
-    except (DataError, IntegrityError) as error:
-        if len(rows) == 1:
-            logger.warning("a search could not be saved and is left out: %s", str(error).strip())
-            return
-        for row in rows:
-            write([row])
+    write_all(rows, insert=_insert, what="a search")
 
 
 def purge(*, now: datetime | None = None) -> int:
     """Return how many searches, older than IMPRESSION_DAYS, are now deleted."""
-    before = (now or timezone.now()) - timedelta(days=settings.IMPRESSION_DAYS)
-    num_deleted = 0
-    while True:
-        old = SearchQuery.objects.filter(created_at__lt=before).values("pk")[:_DELETED_AT_ONCE]
-        deleted, _ = SearchQuery.objects.filter(pk__in=old).delete()
-        num_deleted += deleted
-        if deleted < _DELETED_AT_ONCE:
-            return num_deleted
+    return delete_old(SearchQuery.objects.all(), now=now)
 
 
 def plain_filters(filters: Any) -> dict[str, Any]:
@@ -131,16 +111,6 @@ def _row(asked: Asked, *, visitor: Visitor, impression_id: uuid.UUID | None) -> 
         "user_id": visitor.user_id,
         "at": timezone.now().timestamp(),
     }
-
-
-def _handed_over(row: dict[str, Any]) -> bool:
-    if not settings.BUFFER_IMPRESSIONS:
-        return False
-    try:
-        streams.add_impression(json.dumps({MARK: row}, separators=(",", ":")))
-    except (RedisAway, streams.StreamFull):
-        return False
-    return True
 
 
 def _insert(rows: Sequence[dict[str, Any]]) -> None:

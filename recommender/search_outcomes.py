@@ -34,7 +34,7 @@ _BY_TEXT = """
 _NOTHING = "AND num_matching = 0 AND kind = 'words'"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Searches:
     """All searches of a time."""
 
@@ -46,7 +46,7 @@ class Searches:
     p95_ms: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Query:
     """One text that was searched for, in lower case."""
 
@@ -63,15 +63,7 @@ def summary(since: datetime) -> Searches:
     """Return the searches from `since` on as one; one query."""
     with connection.cursor() as cursor:
         cursor.execute(_ASKED + _WHOLE, {"since": since})
-        number, without_match, followed, corrected, median_ms, p95_ms = cursor.fetchone()
-    return Searches(
-        number=number,
-        without_match=without_match,
-        followed=followed,
-        corrected=corrected,
-        median_ms=median_ms,
-        p95_ms=p95_ms,
-    )
+        return Searches(*cursor.fetchone())
 
 
 def most_frequent(since: datetime, *, without_match: bool = False) -> list[Query]:
@@ -80,15 +72,4 @@ def most_frequent(since: datetime, *, without_match: bool = False) -> list[Query
     values: dict[str, Any] = {"since": since, "most": MOST_LISTED}
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return [
-            Query(
-                text=text,
-                number=number,
-                num_matching=num_matching,
-                num_found=num_found,
-                followed=followed,
-                p95_ms=p95_ms,
-                last_at=last_at,
-            )
-            for text, number, num_matching, num_found, followed, p95_ms, last_at in cursor.fetchall()
-        ]
+        return [Query(*row) for row in cursor.fetchall()]

@@ -215,6 +215,14 @@ def test_a_change_while_the_list_is_made_keeps_nothing_of_use(visitor, mugs):
     assert not is_kept(visitor)
 
 
+def test_a_product_written_to_while_the_list_is_made_ends_its_keeping(visitor, mugs):
+    place = look(visitor)
+    Product.objects.filter(pk=mugs[0].pk).update(price=42)
+    snapshot.forget()  # another request read the catalogue anew meanwhile
+    caching.keep(place, "what it cost before", product_ids=[mugs[0].pk])
+    assert not is_kept(visitor)
+
+
 def test_nothing_is_kept_without_redis_within_a_transaction_or_when_turned_off(visitor, mugs, settings):
     with transaction.atomic():
         assert look(visitor).state is None
