@@ -1,26 +1,19 @@
 """Model versions in the admin: their metrics beside the baselines, and the switch between them."""
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern
 
 from recommender import versions
-from recommender.admin.metrics import metrics_table
-from recommender.admin.readonly import ReadOnlyAdmin
+from recommender.admin.switching import SwitchableAdmin
 from recommender.models import ModelVersion
-
-LIST = "admin:recommender_modelversion_changelist"
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ReadOnlyAdmin):
+class ModelVersionAdmin(SwitchableAdmin):
     list_display = [
         "__str__",
         "short_status",
@@ -30,26 +23,16 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         "created_at",
     ]
     list_filter = ["status"]
-    exclude = ["metrics", "gate", "config", "num_interactions"]
+    exclude = [*SwitchableAdmin.exclude, "num_interactions"]
     readonly_fields = ["interactions"]
+    refusal = versions.CannotActivate
 
     def get_urls(self) -> list[URLPattern]:
         own = [
-            path("roll-back/", self._guarded(self.roll_back_view), name="recommender_modelversion_roll_back"),
-            path(
-                "<int:pk>/activate/",
-                self._guarded(self.activate_view),
-                name="recommender_modelversion_activate",
-            ),
+            self.switch_path("roll-back/", self.roll_back_view, name="roll_back"),
+            self.switch_path("<int:pk>/activate/", self.activate_view, name="activate"),
         ]
         return own + super().get_urls()
-
-    def _guarded(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        return self.admin_site.admin_view(view)
-
-    @admin.display(description="status", ordering="status")
-    def short_status(self, version: ModelVersion) -> str:
-        return version.status.capitalize()
 
     @admin.display(description="interactions", ordering="num_interactions")
     def interactions(self, version: ModelVersion) -> str:
@@ -67,79 +50,38 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         extra = {
-            "can_switch": _can_switch(request),
+            "can_switch": self.can_switch(request),
             "previous": versions.previously_active(),
             "title": "Model versions",
         }
         return super().changelist_view(request, {**extra, **(extra_context or {})})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        version = self.get_object(request, object_id)
-        extra: dict[str, Any] = {"can_switch": _can_switch(request)}
-        if isinstance(version, ModelVersion):
-            extra |= {
-                "table": metrics_table(version.metrics),
-                "gate": version.gate,
-                "config": version.config,
-                "title": f"Model version {version}",
-                "subtitle": None,
-            }
-        return super().change_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+    def facts_of(self, row: ModelVersion) -> dict[str, Any]:
+        return {"gate": row.gate}
 
     def activate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask on GET, switch on POST."""
-        _require_switch(request)
         version = get_object_or_404(ModelVersion, pk=pk)
         if request.method != "POST":
-            return self._confirmation(request, version=version, title=f"Activate {version}?")
-        return _switched(request, switch=lambda: versions.activate(version))
+            return self.confirmation(
+                request, target=version, verb="Activate", active=versions.active_version()
+            )
+        return self.switched(request, switch=lambda: versions.activate(version), said=_serves)
 
     def roll_back_view(self, request: HttpRequest) -> HttpResponse:
         """Ask on GET, switch to the version that served before on POST."""
-        _require_switch(request)
         target = versions.previously_active()
         if request.method != "POST" and target is not None:
-            return self._confirmation(request, version=target, title=f"Roll back to {target}?")
-        return _switched(request, switch=versions.roll_back)
-
-    def _confirmation(self, request: HttpRequest, *, version: ModelVersion, title: str) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "version": version,
-            "active": versions.active_version(),
-            "table": metrics_table(version.metrics),
-            "opts": self.opts,
-        }
-        return TemplateResponse(request, "admin/recommender/modelversion/confirm.html", context)
+            return self.confirmation(
+                request, target=target, verb="Roll back to", active=versions.active_version()
+            )
+        return self.switched(request, switch=versions.roll_back, said=_serves)
 
 
-def _of_model(version: Model, *, metric: str) -> str:
-    assert isinstance(version, ModelVersion)
+def _of_model(version: ModelVersion, *, metric: str) -> str:
     value = version.metrics.get("rows", {}).get("two_tower", {}).get(metric)
     return "-" if value is None else f"{value:.4f}"
 
 
-def _can_switch(request: HttpRequest) -> bool:
-    return request.user.has_perm("recommender.change_modelversion")  # type: ignore[union-attr]
-
-
-def _require_switch(request: HttpRequest) -> None:
-    if not _can_switch(request):
-        raise PermissionDenied("Switching versions needs the permission to change model versions.")
-
-
-def _switched(request: HttpRequest, *, switch: Callable[[], ModelVersion]) -> HttpResponse:
-    try:
-        version = switch()
-    except (versions.CannotActivate, versions.ArtifactError) as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, f"Serving now: {version}.")
-    return HttpResponseRedirect(reverse(LIST))
+def _serves(version: ModelVersion) -> str:
+    return f"Serving now: {version}."

@@ -278,7 +278,7 @@ def test_activation_asks_first_and_switches_on_post(alice: Client, monkeypatch: 
     second = servable(monkeypatch, metrics=METRICS)
     activate = reverse("admin:recommender_modelversion_activate", args=[second.pk])
     question = alice.get(activate).content.decode()
-    assert f"Yes, let {second} serve" in question
+    assert f"Yes, activate {second}" in question
     assert versions.active_version() == first
     response = alice.post(activate, follow=True)
     assert f"Serving now: {second}." in response.content.decode()
