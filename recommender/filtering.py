@@ -11,11 +11,9 @@ import numpy as np
 from django.db import connection
 
 from ml.data import MAX_HISTORY
-from recommender.interactions import HistoryRow
+from recommender.interactions import OF_ACCOUNT, OF_GUEST, HistoryRow, whose
 from recommender.models import Interaction
 from recommender.snapshot import EVERYWHERE, Snapshot
-from shop.models import Product
-from shop.models.catalogue import ProductQuerySet
 from shop.visitors import Visitor
 
 SEEN_WINDOW = timedelta(days=30)  # a product looked at this recently is no discovery
@@ -35,8 +33,8 @@ _PAST = """
     (SELECT false, product_id, 'in_cart', NULL, added_at FROM shop_cartitem
      WHERE cart_id IN (SELECT id FROM shop_cart WHERE {cart}) LIMIT %(marks)s)
 """
-_GUESTS_PAST = _PAST.format(mine="visitor_id = %(whose)s AND user_id IS NULL", cart="visitor_id = %(whose)s")
-_ACCOUNTS_PAST = _PAST.format(mine="user_id = %(whose)s", cart="user_id = %(whose)s")
+_GUESTS_PAST = _PAST.format(mine=OF_GUEST, cart="visitor_id = %(whose)s")
+_ACCOUNTS_PAST = _PAST.format(mine=OF_ACCOUNT, cart="user_id = %(whose)s")
 
 
 @dataclass(frozen=True)
@@ -100,11 +98,9 @@ def past_of(visitor: Visitor, *, num_events: int = MAX_HISTORY) -> Past:
     """
     if not visitor.personalised:
         return Past(history=[], marks=[])
-    query, whose = (
-        (_ACCOUNTS_PAST, str(visitor.user_id)) if visitor.user_id else (_GUESTS_PAST, visitor.id.hex)
-    )
+    query = _ACCOUNTS_PAST if visitor.user else _GUESTS_PAST
     with connection.cursor() as cursor:
-        cursor.execute(query, {"whose": whose, "events": num_events, "marks": MAX_MARKS})
+        cursor.execute(query, {"whose": whose(visitor), "events": num_events, "marks": MAX_MARKS})
         rows = sorted(cursor.fetchall(), key=itemgetter(4), reverse=True)
     return Past(
         history=[HistoryRow(*row) for is_event, *row in rows if is_event],
@@ -123,8 +119,3 @@ def rows_marked(catalogue: Snapshot, *, marks: Sequence[Mark], hides_bought: boo
     bought_rows = bought_rows[bought_rows >= 0]
     out_rows = catalogue.rows_of(np.array(out, dtype=np.int64))
     return np.concatenate([bought_rows[~catalogue.repeatable[bought_rows]], out_rows[out_rows >= 0]])
-
-
-def buyable(visitor: Visitor) -> ProductQuerySet:
-    """Return the products that can be bought now, by this visitor; no query by itself."""
-    return Product.objects.available().eligible(region=visitor.region, age=visitor.age)

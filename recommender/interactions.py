@@ -20,6 +20,8 @@ Kind = Interaction.Kind
 OLDEST_LIVE_EVENT = timedelta(hours=24)
 MAX_PLACEMENT = 40  # characters that the column holds
 QUANTITY_KINDS = frozenset({Kind.CART_ADD, Kind.CART_REMOVE, Kind.PURCHASE})
+# interactions_of() for statements that are written out.
+OF_GUEST, OF_ACCOUNT = "visitor_id = %(whose)s AND user_id IS NULL", "user_id = %(whose)s"
 EVENT_NAMESPACE = uuid.UUID("6f0b3d1e-4a55-5c0e-9a3c-2f6f1c8f0a11")
 
 # Selecting the product in the same statement makes an unknown one visible at once: the foreign key
@@ -158,6 +160,11 @@ def interactions_of(visitor: Visitor) -> QuerySet[Interaction]:
     if visitor.user is None:
         return Interaction.objects.filter(visitor_id=visitor.id, user__isnull=True)
     return Interaction.objects.filter(user=visitor.user)
+
+
+def whose(visitor: Visitor) -> str:
+    """Return the value of `whose` in OF_ACCOUNT, or in OF_GUEST while nobody is logged in."""
+    return str(visitor.user_id) if visitor.user else visitor.id.hex
 
 
 def _checked_kind(kind: str) -> str:

@@ -1,24 +1,38 @@
 """Why a product is in a list, in words that are true."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from django.db.models import BooleanField, CharField, ExpressionWrapper, Q, QuerySet, Value
+from django.db import connection
 from django.utils import timezone
 
 from ml.data import MAX_HISTORY
 from recommender.candidates import Reason
 from recommender.filtering import MAX_MARKS
-from recommender.interactions import Kind, interactions_of
-from shop.models import Category, Product
+from recommender.interactions import OF_ACCOUNT, OF_GUEST, whose
+from shop.models import Product
 from shop.visitors import Visitor
 
 NEW_FOR = timedelta(days=60)  # after its release a product is no news any more
 ABOUT_A_PRODUCT = frozenset({"viewed", "bought", "bought_with"})
 ABOUT_A_CATEGORY = frozenset({"liked_category", "popular_in"})
-LOOKED_AT = (Kind.VIEW, Kind.CLICK)
 PRODUCT, CATEGORY = "product", "category"
+
+# Whether a product is among the latest: of a hundred thousand events not all are read. Written out, since to
+# have the ORM build it took longer than the database needs to answer.
+_FACTS = """
+    SELECT 'product', id, name,
+        id IN (SELECT product_id FROM recommender_interaction WHERE {mine} AND kind IN ('view', 'click')
+               ORDER BY occurred_at DESC LIMIT %(latest_views)s),
+        id IN (SELECT product_id FROM recommender_interaction WHERE {mine} AND kind = 'purchase'
+               ORDER BY occurred_at DESC LIMIT %(latest_purchases)s)
+    FROM shop_product WHERE id = ANY(%(product_ids)s)
+    UNION ALL
+    SELECT 'category', id, name, false, false FROM shop_category WHERE id = ANY(%(category_ids)s)
+"""
+_OF_GUEST, _OF_ACCOUNT = _FACTS.format(mine=OF_GUEST), _FACTS.format(mine=OF_ACCOUNT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,39 +75,19 @@ def _facts(reasons: Sequence[Reason | None], *, products: Sequence[Product], vis
     product_ids, category_ids = [pk for pk in named if pk], [pk for pk in categories if pk]
     if not product_ids and not category_ids:
         return {}
-    rows = _named(_products(product_ids, visitor=visitor), _categories(category_ids))
+    values: dict[str, Any] = {
+        "whose": whose(visitor),
+        "product_ids": product_ids,
+        "category_ids": category_ids,
+        "latest_views": MAX_HISTORY,
+        "latest_purchases": MAX_MARKS,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_ACCOUNT if visitor.user else _OF_GUEST, values)
+        rows = cursor.fetchall()
     return {
         (table, pk): Fact(name=name, viewed=viewed, bought=bought) for table, pk, name, viewed, bought in rows
     }
-
-
-def _named(*selections: QuerySet) -> Iterable[tuple[str, int, str, bool, bool]]:
-    columns = ("table", "pk", "name", "viewed", "bought")
-    first, *others = [selection.order_by().values_list(*columns) for selection in selections]
-    return first.union(*others, all=True)
-
-
-def _products(product_ids: Sequence[int], *, visitor: Visitor) -> QuerySet[Product]:
-    return Product.objects.filter(pk__in=product_ids).annotate(
-        table=_text(PRODUCT),
-        viewed=_did(LOOKED_AT, visitor=visitor, latest=MAX_HISTORY),
-        bought=_did((Kind.PURCHASE,), visitor=visitor, latest=MAX_MARKS),
-    )
-
-
-def _did(kinds: Sequence[str], *, visitor: Visitor, latest: int) -> ExpressionWrapper:
-    """Whether a product is among the latest of these kinds: of a hundred thousand events not all are read."""
-    mine = interactions_of(visitor).filter(kind__in=kinds).order_by("-occurred_at")[:latest]
-    return ExpressionWrapper(Q(pk__in=mine.values("product_id")), output_field=BooleanField())
-
-
-def _categories(category_ids: Sequence[int]) -> QuerySet[Category]:
-    no = Value(value=False, output_field=BooleanField())
-    return Category.objects.filter(pk__in=category_ids).annotate(table=_text(CATEGORY), viewed=no, bought=no)
-
-
-def _text(value: str) -> Value:
-    return Value(value, output_field=CharField())
 
 
 def _sentence(reason: Reason, *, product: Product, facts: Facts, visitor: Visitor) -> str:

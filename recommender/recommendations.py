@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recommender import diversity, feature_logs, filtering, impressions, ranking, rules, seasons
+from recommender import cards, diversity, feature_logs, impressions, ranking, rules, seasons
 from recommender.candidates import Candidate, RankedList, Reason
 from recommender.context import Context
 from recommender.gathering import Gathered, gather
@@ -215,25 +215,15 @@ def _extend(page: _Page, *, pool: Sequence[Candidate], context: Context) -> None
         picked = diversity.arrange(left, context=context, taken=page.chosen)
         if not picked:
             return
-        cards = load_cards([candidate.product_id for candidate in picked], visitor=context.visitor)
-        confirmed = [candidate for candidate in picked if candidate.product_id in cards]
+        found = cards.buyable([candidate.product_id for candidate in picked], visitor=context.visitor)
+        confirmed = [candidate for candidate in picked if candidate.product_id in found]
         page.chosen += confirmed
-        page.products += [cards[candidate.product_id] for candidate in confirmed]
+        page.products += [found[candidate.product_id] for candidate in confirmed]
         if len(confirmed) == len(picked):
             return
         page.refused = True
         tried = {candidate.product_id for candidate in picked}
         left = [candidate for candidate in left if candidate.product_id not in tried]
-
-
-def load_cards(product_ids: Sequence[int], *, visitor: Visitor) -> dict[int, Product]:
-    """Return those of the products that can be bought now, by this visitor; one query.
-
-    The database's last word: what was sold out since the snapshot is not among them. The visitor's history
-    needs none, since it was read for this very list.
-    """
-    products = filtering.buyable(visitor).select_related("category")
-    return {product.pk: product for product in products.filter(pk__in=product_ids)}
 
 
 # The record

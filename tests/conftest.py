@@ -31,13 +31,14 @@ def pytest_unconfigure() -> None:
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
     """A process keeps the catalogue and the like for some seconds; each test has another database."""
-    from recommender import (
+    from recommender import (  # models load only after the settings
+        cards,
         encoders,
         ladder,
         mapped_vectors,
         refreshing,
-    )  # models load only after the settings
-    from recommender.search import attribute_codes, cards, word_index
+    )
+    from recommender.search import attribute_codes, word_index
     from shop.selectors import catalogue
 
     refreshing.forget_everything()
@@ -48,6 +49,7 @@ def _nothing_kept() -> None:
     attribute_codes.forget()
     ladder.forget()
     catalogue.departments_as_of.cache_clear()
+    catalogue.pictured_as_of.cache_clear()
     catalogue.well_rated_as_of.cache_clear()
 
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 import numpy as np
 from django.utils import timezone
 
-from recommender import snapshot
+from recommender import cards, snapshot
 from recommender.filtering import buyable_mask
 from recommender.ladder import attempt
-from recommender.search import cards, lexical, popular, word_index
+from recommender.search import lexical, popular, word_index
 from recommender.search.filters import mask
 from recommender.search.matching import content_words, match
 from recommender.search.requests import Scene, SearchRequest

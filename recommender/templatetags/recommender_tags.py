@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django import template
-from django.db.models import prefetch_related_objects
-from django.http import HttpRequest
-from django.middleware.csrf import get_token
 from django.template import Context, loader
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -156,12 +153,11 @@ def _shelf(context: Context, placement: Placement, *, k: int, anchors: Sequence[
         if recommended.lasting:
             caching.keep(place, html, product_ids=(*anchor_ids, *product_ids))
     shown_products.remember(request, product_ids)
-    return _with_own(html, request=request)
+    return _with_own(html, context=context)
 
 
 def _rendered(recommended: RecommendedList, *, anchors: Sequence[Product], visitor: Visitor) -> str:
     """Return the shelf's HTML, with marks where each page writes something of its own."""
-    prefetch_related_objects(recommended.products, "images")
     words = _words(recommended, anchors=anchors, visitor=visitor)
     heading = _heading(recommended, words=words)
     said = (heading, SAID_BY_HEADING.get(heading))
@@ -183,10 +179,10 @@ def _rendered(recommended: RecommendedList, *, anchors: Sequence[Product], visit
     )
 
 
-def _with_own(html: str, *, request: HttpRequest) -> SafeString:
+def _with_own(html: str, *, context: Context) -> SafeString:
     if CSRF_MARK in html:
-        html = html.replace(CSRF_MARK, get_token(request))
-        html = html.replace(ADDRESS_MARK, escape(request.get_full_path()))
+        html = html.replace(CSRF_MARK, str(context["csrf_token"]))
+        html = html.replace(ADDRESS_MARK, escape(context["request"].get_full_path()))
     return mark_safe(html)  # noqa: S308 - the template escaped it
 
 

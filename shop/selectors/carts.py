@@ -3,12 +3,18 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import QuerySet, Sum
+from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from shop.models import CartItem
 from shop.selectors.catalogue import is_shown_to
 from shop.visitors import Visitor
+
+_COUNT = """
+    SELECT coalesce(sum(quantity), 0) FROM shop_cartitem
+    WHERE cart_id IN (SELECT id FROM shop_cart WHERE {owner} = %s)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +41,10 @@ def items_of(visitor: Visitor) -> QuerySet[CartItem]:
 
 def count_items(visitor: Visitor) -> int:
     """Return how many things are in the cart; one query."""
-    return items_of(visitor).aggregate(total=Sum("quantity"))["total"] or 0
+    owner, value = ("user_id", visitor.user_id) if visitor.user else ("visitor_id", visitor.id)
+    with connection.cursor() as cursor:  # of every page, and by the ORM twice the time
+        cursor.execute(_COUNT.format(owner=owner), [value])
+        return int(cursor.fetchone()[0])
 
 
 def cart(visitor: Visitor) -> CartView:

@@ -34,7 +34,7 @@ SORTS = {
     "-price": ("Price: high to low", (F("price").desc(), F("id").desc())),
 }
 PICTURES_FRESH_SECONDS = 60
-RATED_FRESH_SECONDS = 5
+FRESH_SECONDS = 5
 RATED_SPARE = 4  # times as many as are shown
 OLDEST = 32_767  # the column holds no more
 BRANDS_SHOWN = 20
@@ -68,7 +68,19 @@ def shown_to(visitor: Visitor) -> ProductQuerySet:
 
 
 def departments() -> list[Category]:
-    """Return the top of the category tree by name; one query."""
+    """Return the top of the category tree by name, read anew every few seconds in each process."""
+    if connection.in_atomic_block:
+        return _departments()
+    return departments_as_of(int(time.monotonic() / FRESH_SECONDS))
+
+
+@lru_cache(maxsize=1)
+def departments_as_of(moment: int) -> list[Category]:
+    """Return the departments; `moment` is the cache key."""
+    return _departments()
+
+
+def _departments() -> list[Category]:
     return list(Category.objects.filter(parent=None).order_by("name"))
 
 
@@ -77,14 +89,14 @@ def pictured_departments() -> list[Category]:
 
     The same for everybody, and so worked out once a minute in each process; what is empty is asked again.
     """
-    found = departments_as_of(int(time.time()) // PICTURES_FRESH_SECONDS)
+    found = pictured_as_of(int(time.time()) // PICTURES_FRESH_SECONDS)
     if not found:
-        departments_as_of.cache_clear()
+        pictured_as_of.cache_clear()
     return found
 
 
 @lru_cache(maxsize=1)
-def departments_as_of(minute: int) -> list[Category]:
+def pictured_as_of(minute: int) -> list[Category]:
     """Return the departments with pictures; `minute` is the cache key."""
     return _with_pictures(Category.objects.filter(parent=None).order_by("name"))
 
@@ -120,7 +132,7 @@ def well_rated(visitor: Visitor, *, limit: int) -> list[Product]:
     """
     if connection.in_atomic_block:
         return _well_rated(visitor.region, visitor.age, limit)
-    moment = int(time.monotonic() / RATED_FRESH_SECONDS)
+    moment = int(time.monotonic() / FRESH_SECONDS)
     best = well_rated_as_of(moment, region=visitor.region, number=RATED_SPARE * limit)
     shown = [product for product in best if product.min_age <= (visitor.age or 0)][:limit]
     enough = len(shown) == limit or len(best) < RATED_SPARE * limit

@@ -77,6 +77,32 @@ def _rendered(face: Face, *, currency: str) -> SafeString:
     return cast(SafeString, get_template("shop/_card_face.html").render({"product": face}))
 
 
+@register.simple_tag(takes_context=True)
+def card_tools(context: Context, product: Product) -> SafeString:
+    """Show what to do with a card: more like it, and not interested where the shelf can hide it."""
+    can_hide = context.get("hide_url") and context["visitor"].personalised
+    return _tools(
+        product.pk,
+        product.name,
+        has_picture=product.picture is not None,
+        placement=context["placement"] if can_hide else "",
+        hide_url=context["hide_url"] if can_hide else "",
+    )
+
+
+@lru_cache(maxsize=20_000)
+def _tools(pk: int, name: str, *, has_picture: bool, placement: str, hide_url: str) -> SafeString:
+    """Return the tools' HTML, about 1 KB."""
+    facts = {
+        "pk": pk,
+        "name": name,
+        "has_picture": has_picture,
+        "placement": placement,
+        "hide_url": hide_url,
+    }
+    return cast(SafeString, get_template("shop/_card_tools.html").render(facts))
+
+
 @register.filter
 def brand_apart(product: Product | Face) -> bool:
     """Return whether the brand says something that the name does not begin with already."""

@@ -90,7 +90,10 @@ def measured(
         rows["api_warm_details"] = {"wrk": throughput, "at half the load": figures, "hits": half.hit_share}
     for name, path in (("home", HOME), ("product", PRODUCT)):
         if name in parts:
-            rows[f"{name}_cold"] = load.paced(path, per_second=10, seconds=5).figures()
+            load.paced(path, per_second=10, seconds=5)  # what a new process reads once
+            rows[f"{name}_cold"] = load.paced(path, per_second=PAGES_PER_SECOND, seconds=seconds).figures()
+            if name == "home":
+                load.warm_up(path)
             rows[name] = load.paced(path, per_second=PAGES_PER_SECOND, seconds=seconds).figures()
             rows[f"{name}_wrk"] = load.wrk(path, seconds=seconds)
     return rows

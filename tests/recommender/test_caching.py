@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.template import Context
+from django.template.context_processors import csrf
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -49,7 +50,8 @@ def shelf(visitor: Visitor, *, k: int = 3, placement: str = FOR_YOU, anchor: Pro
     request = RequestFactory().get("/a page/", {"of": "theirs"})
     request.visitor = visitor
     anchors = [anchor] if anchor else []
-    return recommender_tags._shelf(Context({"request": request}), Placement(placement), k=k, anchors=anchors)
+    context = Context({"request": request, **csrf(request)})
+    return recommender_tags._shelf(context, Placement(placement), k=k, anchors=anchors)
 
 
 def shown(visitor: Visitor, **asked: Any) -> list[str]:

@@ -85,10 +85,9 @@ def web_program(*, host: str, port: int) -> Program:
         *("--workers", str(env.WEB_WORKERS), "--blocking-threads", str(env.WEB_THREADS)),
         *("--respawn-failed-workers", "--working-dir", str(settings.BASE_DIR), "shop.wsgi:application"),
     )
-    pool_size = env.DATABASE_POOL_SIZE or env.WEB_THREADS
     # Requests are answered side by side; a matrix product of one that takes every core makes the others wait.
     one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return Program(name="web", command=command, env={"DATABASE_POOL_SIZE": str(pool_size), **one_thread})
+    return Program(name="web", command=command, env=one_thread)
 
 
 def worker_program() -> Program:
