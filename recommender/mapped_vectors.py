@@ -88,6 +88,10 @@ class MappedVectors:
         kept = self._kept
         return kept.held if kept.key is not None and kept.key[0] == source.key and len(catalogue) else None
 
+    def has_none(self, source: Source, *, catalogue: Snapshot) -> bool:
+        """Whether the source was without vectors when they were counted last; no query."""
+        return self._kept.key == (source.key, catalogue.ids_digest) and not self._kept.state
+
     def prepare(self, source: Source, *, catalogue: Snapshot) -> None:
         """Write the source's file, so that its first request maps it at once."""
         self._matrix_of(source, catalogue=catalogue, state=source.state())

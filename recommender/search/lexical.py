@@ -4,7 +4,7 @@
 
 import numpy as np
 from django.contrib.postgres.search import SearchQuery, SearchRank
-from django.db.models import F
+from django.db.models import F, Max
 
 from recommender.documents import CONFIG, weighted_words
 from recommender.ladder import attempt
@@ -83,7 +83,7 @@ def _best_first(rows: np.ndarray, *, scene: Scene, score_I: np.ndarray) -> np.nd
 
 
 def _stored(text: str, *, scene: Scene) -> Leg:
-    """What PostgreSQL finds in the stored words; one query, and one for products not yet stored."""
+    """What PostgreSQL finds in the stored words; one query, and three for products not yet stored."""
     query = SearchQuery(text, config=CONFIG, search_type="websearch")
     if not has_operators(text):
         query = _any_word(text)
@@ -107,10 +107,11 @@ def _any_word(text: str) -> SearchQuery:
 def _ranked(query: SearchQuery) -> list[tuple[int, float]]:
     """Ids and ranks of the products that answer the query, the best first."""
     stored = SearchDocument.objects.filter(vector=query).annotate(score=SearchRank(F("vector"), query))
-    # Ids first: joined in one query, PostgreSQL works out the words of every product.
-    new_ids = list(Product.objects.filter(search_document=None, active=True).values_list("pk")[:MAX_NEAR])
+    # The newest ones by their ids: to look for the few without words would read the whole catalogue.
+    last = SearchDocument.objects.aggregate(last=Max("pk"))["last"] or 0
+    new_ids = Product.objects.filter(pk__gt=last, active=True).order_by("pk").values_list("pk", flat=True)
     new = (
-        Product.objects.filter(pk__in=[pk for (pk,) in new_ids])
+        Product.objects.filter(pk__in=list(new_ids[:MAX_NEAR]))
         .annotate(words=weighted_words())
         .filter(words=query)
         .annotate(score=SearchRank(F("words"), query))

@@ -128,6 +128,8 @@ Found = tuple[np.ndarray, np.ndarray]
 def _nearest(vector_D: np.ndarray, *, scene: Scene, side: Side, limit: int) -> Found | None:
     held = _held(side, catalogue=scene.catalogue)
     if held is None:
+        if _kept[side].has_none(_source(side, name=_serving_name()), catalogue=scene.catalogue):
+            return None
         return _nearest_in_database(vector_D, scene=scene, side=side, limit=limit)
     if held.matrix.shape[1] != len(vector_D):
         return None

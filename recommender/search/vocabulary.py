@@ -11,6 +11,8 @@ from recommender.search.word_index import WordIndex
 ONE_EDIT_FROM, TWO_EDITS_FROM = 4, 7  # letters of the word that was meant
 MAX_MEANINGS = 12
 SHORTEST_PART = 3  # letters of each half of a word that was written as one
+LETTERS = 26
+FIRST_LETTER_WRONG = 0.2  # as often as any other
 _LAST = "\U0010ffff"
 
 
@@ -34,9 +36,10 @@ def edits_allowed(word: str) -> int:
 
 
 def meanings_of(typed: str, index: WordIndex) -> list[str]:
-    """Return known words that the typed one may be a slip of, the commonest first, with the fewest edits.
+    """Return known words that the typed one may be a slip of, the likeliest first, with the fewest edits.
 
-    An edit is a letter too many, missing, wrong, or swapped with its neighbour (Damerau's distance).
+    An edit is a letter too many, missing, wrong, or swapped with its neighbour (Damerau's distance). Words are
+    weighed by how often products have them, and how likely each is to be mistyped so (Kernighan et al., 1990).
     """
     if not typed.isalpha() or len(typed) < ONE_EDIT_FROM - 1:
         return []
@@ -44,16 +47,27 @@ def meanings_of(typed: str, index: WordIndex) -> list[str]:
 
 
 def _at_distance(edits: int, typed: str, *, index: WordIndex) -> list[str]:
-    """The words so many edits away that may have as many wrong, those with the same first letter before."""
+    """The words so many edits away that may have as many wrong, the likeliest first."""
     lengths = range(len(typed) - edits, len(typed) + edits + 1)
     words = [word for length in lengths for word in index.by_length.get(length, ())]
     near = process.extract(typed, words, scorer=OSA.distance, score_cutoff=edits, limit=None)
     found = [
-        (typed[0] != word[0], -index.count(index.word_id[word]), word)
+        (-_likelihood(typed, word) * index.weight(index.word_id[word]), word)
         for word, distance, _ in near
         if distance == edits <= edits_allowed(word)
     ]
-    return [word for *_, word in sorted(found)[:MAX_MEANINGS]]
+    return [word for _, word in sorted(found)[:MAX_MEANINGS]]
+
+
+def _likelihood(typed: str, word: str) -> float:
+    """How often somebody who makes a slip in the word types this, up to a factor.
+
+    Each kind of slip is as frequent as the others; what is typed wrong or too much may be any letter, while
+    only so many letters can be left out or swapped. The first letter is rarely wrong.
+    """
+    is_any_letter = len(typed) > len(word) or (len(typed) == len(word) and sorted(typed) != sorted(word))
+    places = len(word) * (LETTERS if is_any_letter else 1)
+    return (1 if typed[0] == word[0] else FIRST_LETTER_WRONG) / places
 
 
 def parts_of(word: str, index: WordIndex) -> list[tuple[str, str]]:

@@ -28,6 +28,7 @@ from shop.models import Product
 READ_AT_ONCE = 20_000  # products whose words are read within the request; more: in the background
 RETRY_SECONDS = 5.0  # after a read in the background, that a busy shop's edits do not fill a core
 NAME, CATEGORY, BRAND, ATTRIBUTE, SHELF, DESCRIPTION = 32, 16, 8, 4, 2, 1  # bits of where a word stands
+MENTIONED = 0.2  # what a product that mentions a word counts, beside one that is called so
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +57,10 @@ class WordIndex:
     def __len__(self) -> int:
         return len(self.product_id)
 
-    def count(self, word_id: int) -> int:
-        """Return how many products hold the word."""
-        return int(self.starts[word_id + 1] - self.starts[word_id])
+    def weight(self, word_id: int) -> float:
+        """Return how many products are called by the word, and a little for those that mention it."""
+        fields = self.fields[self.starts[word_id] : self.starts[word_id + 1]]
+        return float(np.count_nonzero(fields & NAME)) + MENTIONED * len(fields)
 
     def pairs(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         """Return rows and fields of the words from `first` up to and without `last`."""

@@ -46,7 +46,7 @@ def one_word(words: list[str], place: int) -> tuple[list[str], int]:
 @pytest.mark.parametrize(
     ("part", "num_targets", "least"),
     # Of one word alone nothing says which of two was meant: plat is a plant or a plate.
-    [(whole_name, 120, 0.99), (two_words, 400, 0.97), (one_word, 960, 0.93)],
+    [(whole_name, 120, 0.99), (two_words, 400, 0.97), (one_word, 960, 0.95)],
 )
 def test_one_wrong_letter_keeps_the_product_in_the_top_five(
     part: Part, num_targets: int, least: float, search: Search
@@ -69,4 +69,4 @@ def test_one_wrong_letter_keeps_the_product_in_the_top_five(
             else:
                 lost.append(typed)
     assert num_kept >= 300
-    assert num_kept / (num_kept + len(lost)) >= least, lost
+    assert num_kept / (num_kept + len(lost)) >= least, " ".join(lost)

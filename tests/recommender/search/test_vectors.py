@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from ml.clip import EncoderUnavailable
@@ -142,6 +143,17 @@ def test_without_vectors_of_this_encoder_there_is_no_leg(
 ) -> None:
     make_product()
     assert vectors.look(RED, scene=scene(), side="text") is None
+
+
+def test_where_nothing_has_a_picture_none_is_looked_for_again(
+    make_product: MakeProduct, encoder: FourEncoder
+) -> None:
+    embed(make_product(), encoder=encoder, text=RED)
+    here = scene()
+    assert vectors.look(RED, scene=here, side="image") is None
+    with CaptureQueriesContext(connection) as queries:
+        assert vectors.look(RED, scene=here, side="image") is None
+    assert not [query for query in queries if "SELECT" in query["sql"]]
 
 
 def test_a_vector_of_another_width_is_no_leg(shop: list[Product]) -> None:
