@@ -170,6 +170,11 @@ def _held(side: Side, *, catalogue: Snapshot) -> Held | None:
     return _kept[side].latest(_source(side, name=_serving_name()), catalogue=catalogue)
 
 
+def are_read(catalogue: Snapshot) -> bool:
+    """Return whether texts and pictures are compared in memory by now; it starts the reading of them."""
+    return all(_held_if_any(side, catalogue=catalogue) is not None for side in SIDES)
+
+
 def _held_if_any(side: Side, *, catalogue: Snapshot) -> Held | None:
     return attempt("the content vectors", lambda: _held(side, catalogue=catalogue), otherwise=None)
 

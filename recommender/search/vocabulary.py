@@ -38,8 +38,8 @@ def edits_allowed(word: str) -> int:
 def meanings_of(typed: str, index: WordIndex) -> list[str]:
     """Return known words that the typed one may be a slip of, the likeliest first, with the fewest edits.
 
-    An edit is a letter too many, missing, wrong, or swapped with its neighbour (Damerau's distance). Words are
-    weighed by how often products have them, and how likely each is to be mistyped so (Kernighan et al., 1990).
+    An edit is a letter too many, missing, wrong, or swapped with its neighbour (Damerau's distance). A word
+    weighs by the products that it is of, and by how likely it is to be mistyped so (Kernighan et al., 1990).
     """
     if not typed.isalpha() or len(typed) < ONE_EDIT_FROM - 1:
         return []

@@ -169,13 +169,17 @@ def measure(number: int, *, with_vectors: bool) -> dict[str, list[float]]:
 
 def warm_up(*, with_vectors: bool) -> None:
     """Wait until the words are in memory, and the encoder with the vectors where there are some."""
-    from recommender import snapshot
+    from recommender import encoders, snapshot
     from recommender.search import vectors, word_index
 
     deadline = time.monotonic() + WARM_SECONDS
     while time.monotonic() < deadline:
-        has_words = word_index.current(snapshot.current()) is not None
-        if has_words and (not with_vectors or vectors.of_text("warm") is not None):
+        catalogue = snapshot.current()
+        has_words = word_index.current(catalogue) is not None
+        if has_words and not with_vectors:
+            return
+        is_encoder_ready = encoders.encoder_if_ready() is not None
+        if is_encoder_ready and has_words and vectors.are_read(catalogue):
             return
         time.sleep(0.2)
     raise SystemExit("The words or the encoder were not loaded in time; see the log.")
