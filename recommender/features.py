@@ -35,12 +35,13 @@ from recommender.feature_settings import (
 )
 
 if TYPE_CHECKING:
-    from feast import FeatureStore
+    from feast import FeatureService, FeatureStore
 
 logger = logging.getLogger(__name__)
 
 SCHEMA = "feast"
 RETRY_SECONDS = 15.0
+SERVICE_FRESH_SECONDS = 60.0  # that a process reads by a definition that another one has changed
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ADVISORY_LOCK = 0x66656173  # "feas": one process at a time creates the registry's tables
 
@@ -60,6 +61,7 @@ class _State:
 
     lock: Any = field(default_factory=threading.RLock)
     stores: dict[str, "FeatureStore"] = field(default_factory=dict)
+    services: dict[tuple[str, str], tuple[float, "FeatureService"]] = field(default_factory=dict)
     loading: threading.Thread | None = None
     warm_requested: bool = False
     quiet_until: float = 0.0
@@ -68,7 +70,7 @@ class _State:
 
     def forget(self) -> None:
         """Start from nothing: a forked child must share no connection and no held lock."""
-        self.lock, self.stores, self.loading = threading.RLock(), {}, None
+        self.lock, self.stores, self.services, self.loading = threading.RLock(), {}, {}, None
 
 
 _state = _State()
@@ -92,6 +94,7 @@ def apply() -> bool:
     held = [*store.list_feature_services(), *store.list_feature_views(), *store.list_data_sources()]
     stale = [item for item in held if (type(item), item.name) not in names]
     store.apply(objects, objects_to_delete=stale, partial=False)
+    _state.services.clear()
     with connection.cursor() as cursor:
         cursor.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{current}'")
     logger.info("Applied %d feature definitions, removed %d.", len(objects), len(stale))
@@ -235,7 +238,7 @@ def online_rows(service: str, *, key: str, ids: Sequence[int]) -> list[dict[str,
         return None
     try:
         columns = store.get_online_features(
-            features=store.get_feature_service(service, allow_cache=True),
+            features=_service(service, store=store),
             entity_rows=[{key: int(number)} for number in ids],
         ).to_dict()
     except _missing() as error:
@@ -252,6 +255,15 @@ def online_rows(service: str, *, key: str, ids: Sequence[int]) -> list[dict[str,
         {name: values[row] for name, values in known.items() if values[row] is not None}
         for row in range(len(ids))
     ]
+
+
+def _service(name: str, *, store: "FeatureStore") -> "FeatureService":
+    """The store's feature service; to make it of the registry takes longer than to read by it."""
+    made_at, service = _state.services.get((project_name(), name), (0.0, None))
+    if service is None or time.monotonic() - made_at > SERVICE_FRESH_SECONDS:
+        service = store.get_feature_service(name, allow_cache=True)
+        _state.services[project_name(), name] = (time.monotonic(), service)
+    return service
 
 
 def _store_if_open() -> "FeatureStore | None":
