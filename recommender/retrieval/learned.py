@@ -2,6 +2,8 @@
 
 # H = products of the history, K = candidates, D = columns of a stored vector
 
+from itertools import takewhile
+
 import numpy as np
 
 from ml.breadth import POPULARITY_COLUMNS, without_popularity
@@ -12,8 +14,11 @@ from recommender.context import Context
 from recommender.models import Interaction, ItemEmbedding
 from recommender.retrieval.nearest import nearest, nearest_to_user
 from recommender.retrieval.proposing import candidates
+from recommender.snapshot import Snapshot
 
 EXPLAINED_BY = 50  # the latest products of a history that a recommendation may be explained with
+WIDER = 3  # times as many as are asked for are put in the order of their likeness
+KINSHIP = 0.3  # of cosine that the very category of an anchor is worth
 LEAST_COSINE = 0.35  # below this, "similar" and "because you viewed" would not be true
 BOUGHT = frozenset({Interaction.Kind.PURCHASE})
 
@@ -38,14 +43,20 @@ def two_tower(context: Context, k: int) -> list[Candidate]:
 
 
 def similar(context: Context, k: int) -> list[Candidate]:
-    """The products nearest to the anchors by their item vectors, as far as they are near at all."""
+    """The products most like the anchors: with vectors near theirs, and of their category or one near it.
+
+    The vectors alone know what the same shoppers like: beside a camera, house plants.
+    """
     vectors = _vectors_of(context, product_ids=context.anchor_ids)
     if not len(vectors):
         return []
     query = without_popularity(vectors.mean(axis=0))  # what is near is wanted, not what is near and popular
-    rows, scores = nearest(context, query=query, k=k, allowed=context.allowed)
-    near = _cosines(context, rows=rows, scores=scores, query=query) >= LEAST_COSINE
-    rows, scores = rows[near], scores[near]
+    rows, scores = nearest(context, query=query, k=WIDER * k, allowed=context.allowed)
+    cosines = _cosines(context, rows=rows, scores=scores, query=query)
+    alike = cosines + KINSHIP * _kinship(context, rows=rows)
+    order = np.argsort(-alike, kind="stable")
+    order = order[cosines[order] >= LEAST_COSINE][:k]
+    rows, scores = rows[order], scores[order]
     viewed = {row.product_id for row in context.history}.intersection(context.anchor_ids)
     reason = Reason(kind="viewed", product_id=viewed.pop()) if len(viewed) == 1 else None
     return candidates(context, source="similar", rows=rows, scores=scores, reason_of=lambda _row: reason)
@@ -70,6 +81,28 @@ def _cosines(context: Context, *, rows: np.ndarray, scores: np.ndarray, query: n
         directions = context.item_vectors[rows, :-POPULARITY_COLUMNS]
         lengths = lengths * np.linalg.norm(directions, axis=1)
     return np.asarray(scores / np.maximum(lengths, 1e-12))
+
+
+def _kinship(context: Context, *, rows: np.ndarray) -> np.ndarray:
+    """(K,) how much of its category's path each product shares with the anchors', 1 for the very category."""
+    catalogue = context.catalogue
+    anchors = catalogue.rows_of(np.array(context.anchor_ids, dtype=np.int64))
+    own = {_path(catalogue, category_id) for category_id in set(catalogue.category_id[anchors[anchors >= 0]])}
+    category_ids, which = np.unique(catalogue.category_id[rows], return_inverse=True)
+    shares = [
+        max((_shared(_path(catalogue, category_id), path) for path in own), default=0.0)
+        for category_id in category_ids
+    ]
+    return np.array(shares)[which]
+
+
+def _path(catalogue: Snapshot, category_id: int) -> tuple[str, ...]:
+    return tuple(catalogue.category_path.get(int(category_id), "").split("/"))
+
+
+def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> float:
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    return same / max(len(one), len(other))
 
 
 def _explained(context: Context, *, rows: np.ndarray) -> dict[int, Reason]:

@@ -112,6 +112,36 @@ def test_two_tower_is_the_order_of_the_inner_product(context):
     assert [round(candidate.score, 3) for candidate in found][:3] == [0.51, 0.5, 0.475]
 
 
+def test_similar_is_of_the_same_kind_before_what_the_same_shoppers_like(context, make_product):
+    cosines = {"Cup": 1.0, "Other cup": 0.6, "Fern": 0.8, "Jug": 0.7, "Poor cup": 0.3, "Twin": 0.95}
+    shelves = {"Fern": "Garden > Plants", "Jug": "Kitchen > Jugs", "Twin": "Garden > Plants"}
+    products = {name: make_product(name, category=shelves.get(name, "Kitchen > Cups")) for name in cosines}
+    version = ModelVersion.objects.create(status=ModelVersion.Status.REGISTERED)
+    ItemEmbedding.objects.bulk_create(
+        ItemEmbedding(
+            version=version, product=products[name], vector=[cosine, (1 - cosine**2) ** 0.5, 0.0, 0.0]
+        )
+        for name, cosine in cosines.items()
+    )
+    snapshot.forget()
+    catalogue = snapshot.current()
+    allowed = catalogue.product_id != products["Cup"].pk
+    found = SOURCES["similar"](
+        replace(
+            context,
+            version=version,
+            catalogue=catalogue,
+            allowed=allowed,
+            anchor_ids=(products["Cup"].pk,),
+            item_vectors=item_matrix.current(version, catalogue=catalogue),
+        ),
+        10,
+    )
+    called = {product.pk: name for name, product in products.items()}
+    # .95; .6 and .3 for its category; .7 and half of that for its department; .8; the last is not near.
+    assert [called[each.product_id] for each in found] == ["Twin", "Other cup", "Jug", "Fern"]
+
+
 def test_a_product_without_a_vector_is_not_proposed_in_the_place_of_a_worse_one(context, make_product):
     make_product("Unknown to the version")  # its row of zeros would come before Lamp 3
     snapshot.forget()
