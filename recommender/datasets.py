@@ -36,13 +36,15 @@ def build_dataset(
     *,
     as_of: datetime | None = None,
     features_as_of: datetime | None = None,
+    encoder: str = "",
     on_progress: Progress | None = None,
 ) -> Dataset:
     """Users, items and the users' interactions as known before `as_of` (now); four COPY reads and Feast.
 
     `features_as_of` (default: `as_of`) is the moment of the features. Give the evaluation's cut, so that
     popularity and activity tell nothing of the events that are tested. Guests' events are no training rows of
-    users, but they count in popularity. `on_progress(fraction, message)` is called before each part.
+    users, but they count in popularity. Content vectors are of the encoder of that name, by default of
+    content_encoder(). `on_progress(fraction, message)` is called before each part.
     """
     as_of = as_of or timezone.now()
     moment = features_as_of or as_of
@@ -54,7 +56,7 @@ def build_dataset(
     users = _user_table(user_ids, moment)
     report(0.6, "Reading product features")
     product_ids = _product_ids(as_of)
-    items = _item_table(product_ids, moment)
+    items = _item_table(product_ids, moment, encoder=encoder or content_encoder())
     report(0.9, "Joining")
     return Dataset(users=users, items=items, interactions=_join(events, user_ids, product_ids))
 
@@ -163,7 +165,7 @@ def _user_table(user_ids: np.ndarray, moment: datetime) -> EntityTable:
     )
 
 
-def _item_table(product_ids: np.ndarray, moment: datetime) -> EntityTable:
+def _item_table(product_ids: np.ndarray, moment: datetime, *, encoder: str) -> EntityTable:
     if not len(product_ids):
         return EntityTable(ids=product_ids)
     raw = features.historical_item_features(product_ids, moment)
@@ -172,17 +174,16 @@ def _item_table(product_ids: np.ndarray, moment: datetime) -> EntityTable:
         numeric=item_numbers(raw, moment),
         categorical={"category": raw["category"], "brand": raw["brand"]},
         multi={name: raw[name].tolist() for name in ("category_path", "attributes")},
-        vectors=_content_vectors(product_ids),
+        vectors=_content_vectors(product_ids, encoder=encoder),
     )
 
 
-def _content_vectors(product_ids: np.ndarray) -> dict[str, np.ndarray]:
-    """(N, d) float32 text and image vectors of the current encoder; a zero row where there is none."""
-    encoder = _current_encoder()
+def _content_vectors(product_ids: np.ndarray, *, encoder: str) -> dict[str, np.ndarray]:
+    """(N, d) float32 text and image vectors of the encoder; a zero row where there is none."""
     found = {"text": "text_vector", "image": "image_vector"} if encoder else {}
     vectors = {}
     for name, column in found.items():
-        ids, rows = copying.read_content_vectors(column, encoder=str(encoder))
+        ids, rows = copying.read_content_vectors(column, encoder=encoder)
         if not len(ids):
             continue
         matrix = np.zeros((len(product_ids), rows.shape[1]), dtype=np.float32)
@@ -192,12 +193,12 @@ def _content_vectors(product_ids: np.ndarray) -> dict[str, np.ndarray]:
     return vectors
 
 
-def _current_encoder() -> str | None:
-    """The encoder of most products, of equals the one in use: one still at work does not count yet."""
+def content_encoder() -> str:
+    """The encoder of most products, of equals the one in use: one at work does not count yet; "" none."""
     rows = ContentEmbedding.objects.values("encoder").annotate(number=Count("pk"), newest=Max("created_at"))
     in_use = encoders.name_in_use()
     ranked = sorted(rows, key=lambda row: (row["number"], row["encoder"] == in_use, row["newest"]))
-    return ranked[-1]["encoder"] if ranked else None
+    return ranked[-1]["encoder"] if ranked else ""
 
 
 # One user's raw values

@@ -80,7 +80,9 @@ def embed_new_items() -> int:
     from ml import artifacts
 
     model = artifacts.load(versions.folder_of(version), expected_sha256=version.artifact_sha256)
-    num_new = publishing.publish_new_items(version, model=model, data=datasets.build_dataset())
+    # What the version learnt of one encoder's vectors says nothing of another's.
+    data = datasets.build_dataset(encoder=version.content_encoder)
+    num_new = publishing.publish_new_items(version, model=model, data=data)
     revisions.bump(revisions.VERSION)
     return num_new
 
@@ -98,11 +100,13 @@ def _train_and_activate(run: TrainingRun, *, report: Reporter, force: bool) -> N
     verdict = _judge(trial.metrics, force=force)
     for reason in verdict.reasons:
         report("Promotion gate", 0.5, reason)
+    encoder = datasets.content_encoder()
     data = datasets.build_dataset(
-        on_progress=lambda fraction, message: report("Reading all events", 0.5 + 0.05 * fraction, message)
+        encoder=encoder,
+        on_progress=lambda fraction, message: report("Reading all events", 0.5 + 0.05 * fraction, message),
     )
     model = _fit_everything(data, config=trial.config, report=report)
-    version = _register(run, model=model, data=data, trial=trial, verdict=verdict)
+    version = _register(run, model=model, data=data, encoder=encoder, trial=trial, verdict=verdict)
     report("Registering", 0.8, f"Registered {version}.")
     if not verdict.passed:
         _finish_rejected(run, version=version, verdict=verdict)
@@ -134,13 +138,20 @@ def _judge(metrics: dict[str, Any], *, force: bool) -> gate.Verdict:
 
 
 def _register(
-    run: TrainingRun, *, model: "TrainedModel", data: Dataset, trial: held_out.Trial, verdict: gate.Verdict
+    run: TrainingRun,
+    *,
+    model: "TrainedModel",
+    data: Dataset,
+    encoder: str,
+    trial: held_out.Trial,
+    verdict: gate.Verdict,
 ) -> ModelVersion:
     times = data.interactions.timestamp
     provenance = versions.Provenance(
         config=dict(model.config),
         metrics=trial.metrics,
         gate=verdict.to_dict(),
+        content_encoder=encoder,
         data_from=datetime.fromtimestamp(int(times[0]), tz=UTC),
         data_until=datetime.fromtimestamp(int(times[-1]), tz=UTC),
         num_interactions=len(times),

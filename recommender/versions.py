@@ -55,6 +55,7 @@ class Provenance:
     config: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     gate: dict[str, Any] = field(default_factory=dict)
+    content_encoder: str = ""
     data_from: datetime | None = None
     data_until: datetime | None = None
     num_interactions: int = 0
@@ -80,6 +81,7 @@ def register_folder(save: Callable[[Path], str], *, provenance: Provenance) -> M
             config=provenance.config,
             metrics=provenance.metrics,
             gate=provenance.gate,
+            content_encoder=provenance.content_encoder,
             data_from=provenance.data_from,
             data_until=provenance.data_until,
             num_interactions=provenance.num_interactions,

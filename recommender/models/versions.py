@@ -25,6 +25,9 @@ class ModelVersion(models.Model):
         "evaluate_search --shoppers turns it off where that lowers NDCG@10.",
     )
     gate = models.JSONField(default=dict, help_text="Why the promotion gate let it pass, or not.")
+    content_encoder = models.CharField(
+        max_length=120, blank=True, help_text="Whose vectors of texts and pictures it was trained on."
+    )
     data_from = models.DateTimeField(null=True)
     data_until = models.DateTimeField(null=True)
     num_interactions = models.PositiveIntegerField(default=0)

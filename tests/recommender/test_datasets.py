@@ -157,6 +157,8 @@ def test_of_two_encoders_that_have_read_everything_the_one_in_use_counts(
         )
     monkeypatch.setattr(encoders, "name_in_use", lambda: "in use")
     assert datasets.build_dataset().items.vectors["text"].tolist() == [[0.5, 1]]
+    assert datasets.build_dataset(encoder="before").items.vectors["text"].tolist() == [[-0.25, 1]]
+    assert datasets.build_dataset(encoder="of no product").items.vectors == {}
 
 
 def test_an_empty_shop_gives_an_empty_dataset() -> None:

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from recommender import gate, held_out, runs, training, versions
 from recommender.models import (
+    ContentEmbedding,
     Interaction,
     ItemEmbedding,
     ModelVersion,
@@ -254,6 +255,36 @@ def test_products_newer_than_the_version_get_their_vectors(
     dim = version.config["embedding_dim"]
     assert np.linalg.norm(vector[:dim]) == pytest.approx(1, abs=1e-3)
     assert training.embed_new_items() == 0
+
+
+def test_new_products_are_read_by_the_encoder_that_the_version_learnt_from(
+    shop: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick(monkeypatch)
+    for product in Product.objects.all():
+        ContentEmbedding.objects.create(
+            product=product, encoder="then", content_hash="", text_vector=[product.pk % 2, 1.0]
+        )
+    version = trained().version
+    assert version is not None
+    assert version.content_encoder == "then"
+    toys = Category.objects.get(slug="toys")
+    now = timezone.now()
+    kite, yo_yo = (
+        Product.objects.create(sku=name, name=name, category=toys, price=12, stock=3, released_at=now)
+        for name in ("KITE", "YO-YO")
+    )
+    for (
+        product
+    ) in Product.objects.all():  # the shop has another encoder now, of which the model knows nothing
+        ContentEmbedding.objects.create(
+            product=product, encoder="now", content_hash="", text_vector=[0.0, 0.0, 7.0 * (product == kite)]
+        )
+    assert training.embed_new_items() == 2
+    of_kite, of_yo_yo = (
+        ItemEmbedding.objects.get(version=version, product=product).vector for product in (kite, yo_yo)
+    )
+    assert list(of_kite) == pytest.approx(list(of_yo_yo), abs=1e-3)
 
 
 def test_without_a_version_there_is_nothing_to_embed() -> None:
