@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from recommender import encoders, features, item_matrix, snapshot, versions
 from recommender.interactions import record_interaction
+from recommender.mapped_vectors import MappedVectors
 from recommender.models import CoPurchase, Interaction, ItemEmbedding, ModelVersion
 from shop.models import Cart, Order, Product, User
 from shop.visitors import Visitor
@@ -233,8 +234,8 @@ def damaged_matrix(shop: Shop) -> Iterator[None]:
 
 @contextmanager
 def unwritable_matrix(shop: Shop) -> Iterator[None]:
-    """There is no folder for the file of the item vectors, and none can be made."""
-    with nothing_broken(shop), patch.object(Path, "mkdir", side_effect=OSError("disk full")):
+    """The file of the item vectors cannot be written."""
+    with nothing_broken(shop), patch.object(MappedVectors, "_write", side_effect=OSError("disk full")):
         yield
 
 
