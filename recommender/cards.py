@@ -20,8 +20,8 @@ MOST_KEPT = 10_000
 FRESH_SECONDS = 60.0  # a picture may change without its product
 
 # What ProductQuerySet.available() and eligible() say, with the marks of the rows, which change whenever a
-# product or its pictures are written to. Written
-# out: the ORM takes longer to build it than the database to answer.
+# product or its pictures are written to. Not by the ORM, which takes longer to build it than the database to
+# answer.
 _BUYABLE = """
     SELECT id, xmin::text::bigint, cmin::text::bigint,
         (SELECT (count(*), sum(i.xmin::text::bigint), sum(i.cmin::text::bigint))::text
